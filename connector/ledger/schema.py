@@ -1,0 +1,374 @@
+"""The twelve tables. What must never be is refused here, by CHECK and UNIQUE, not by care.
+
+WhatsApp's and CRMs' vocabularies are never constrained; ours are. ``_at`` columns are UTC.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC: ``timestamptz`` on PostgreSQL, microseconds since 1970 on SQLite."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column type of the database at hand."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse a naive time rather than guess its zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone was given to the ledger")
+        if dialect.name == "postgresql":
+            return value
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return an aware time in UTC."""
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            aware: datetime = value.astimezone(UTC)
+            return aware
+        return _EPOCH + timedelta(microseconds=value)
+
+
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _one_of(column: str, *words: str) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _partial_index(name: str, *columns: Any, where: str, unique: bool = False) -> Index:
+    return Index(
+        name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where)
+    )
+
+
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("body", LargeBinary),
+    Column("received_at", Instant, nullable=False),
+    Column("recorded_at", Instant),
+    Column("kept_raw", Document),
+    Column("error", Text),
+    UniqueConstraint("digest"),
+)
+"""One POST: its raw bytes. ``kept_raw`` counts, by reason, the elements that became no message;
+``error`` is set where the body as a whole could not be read."""
+_partial_index(
+    "ix_webhook_waiting", webhook.c.id, where="recorded_at IS NULL AND error IS NULL"
+)
+_partial_index("ix_webhook_failed", webhook.c.id, where="kept_raw IS NOT NULL OR error IS NOT NULL")
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("phone", String(32)),
+    Column("username", Text),
+    Column("profile_name", Text),
+    Column("profile_seen_at", Instant),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_inbound_at", Instant),
+    Column("last_outbound_at", Instant),
+    Column("marketing_opt_out_at", Instant),
+    Column("labels", Document),
+    Column("referral", Document),
+    Column("merged_into", Id, ForeignKey("contact.id")),
+    Column("erased_at", Instant),
+    UniqueConstraint("key"),
+    Index("ix_contact_phone", "phone"),
+    CheckConstraint("merged_into IS NULL OR merged_into <> id", name="merged_elsewhere"),
+)
+
+alias = Table(
+    "alias",
+    metadata,
+    Column("scope", String(128), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("value", String(192), primary_key=True),
+    Column("contact_id", Id, ForeignKey("contact.id"), nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_alias_contact_id", "contact_id"),
+    _one_of("kind", "user_id", "parent_user_id", "wa_id"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("webhook_id", Id, ForeignKey("webhook.id")),
+    Column("wamid", Text),
+    Column("wamid_hash", String(64), nullable=False),
+    Column("number", String(128), nullable=False),
+    Column("contact_id", Id, ForeignKey("contact.id"), nullable=False),
+    Column("conversation", String(255), nullable=False),
+    Column("direction", String(3), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("content", Document),
+    Column("sent_at", Instant, nullable=False),
+    Column("status", String(32)),
+    Column("status_at", Instant),
+    Column("deleted_at", Instant),
+    Column("purged_at", Instant),
+    UniqueConstraint("wamid_hash"),
+    Index("ix_message_contact_id_sent_at", "contact_id", "sent_at"),
+    Index("ix_message_conversation", "conversation"),
+    _one_of("direction", "in", "out"),
+)
+"""``wamid`` holds the phone and is a personal column; ``wamid_hash`` is keyed and lasts."""
+
+media = Table(
+    "media",
+    metadata,
+    Column("message_id", Id, ForeignKey("message.id"), primary_key=True),
+    Column("media_id", Text),
+    Column("mime_type", Text),
+    Column("sha256", Text),
+    Column("path", Text),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant),
+    Column("error_code", String(64)),
+    _one_of("state", "wanted", "stored", "failed", "skipped", "purged"),
+    CheckConstraint("state <> 'stored' OR path IS NOT NULL", name="stored_has_path"),
+)
+_partial_index("ix_media_wanted", media.c.due_at, where="state = 'wanted'")
+
+destination = Table(
+    "destination",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("adapter", String(64), nullable=False),
+    Column("mapping_digest", String(64)),
+    Column("blocked_until", Instant),
+    Column("blocked_reason", String(16)),
+    Column("outages", Integer, nullable=False, server_default="0"),
+    Column("paused_reason", String(16)),
+    Column("paused_detail", Text),
+    Column("degraded_fields", Document),
+    Column("refresh_token", Text),
+    Column("day_used", BigInteger, nullable=False, server_default="0"),
+    Column("day", Date),
+    _one_of("blocked_reason", "throttled", "broken"),
+    _one_of("paused_reason", "auth", "schema", "quota", "setup", "operator"),
+    CheckConstraint(
+        "(blocked_until IS NULL) = (blocked_reason IS NULL)", name="blocked_has_reason"
+    ),
+)
+
+lane = Table(
+    "lane",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("destination", String(128), ForeignKey("destination.name"), nullable=False),
+    Column("contact_id", Id, ForeignKey("contact.id"), nullable=False),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("destination", "contact_id"),
+)
+"""One contact in one destination: the unit of order and of backoff, and its deliveries' mutex."""
+_partial_index(
+    "ix_lane_due",
+    lane.c.destination,
+    lane.c.priority,
+    lane.c.due_at,
+    lane.c.id,
+    where="due_at IS NOT NULL",
+)
+
+DELIVERY_STATES = ("pending", "in_flight", "synced", "parked", "skipped", "erased")
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("lane_id", Id, ForeignKey("lane.id"), nullable=False),
+    Column("destination", String(128), nullable=False),
+    Column("record", String(16), nullable=False),
+    Column("source_id", String(255), nullable=False),
+    Column("marker", String(64), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("generation", Integer, nullable=False, server_default="1"),
+    Column("synced_generation", Integer, nullable=False, server_default="0"),
+    Column("content_hash", String(32)),
+    Column("crm_id", String(255)),
+    Column("crm_hash", String(32)),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("crash_count", Integer, nullable=False, server_default="0"),
+    Column("resends", Integer, nullable=False, server_default="0"),
+    Column("lookups", Integer, nullable=False, server_default="0"),
+    Column("verify_at", Instant),
+    Column("sent_body", LargeBinary),
+    Column("error_code", String(128)),
+    Column("error_detail", Text),
+    Column("error_status", Integer),
+    Column("queued_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("synced_at", Instant),
+    Column("parked_at", Instant),
+    Column("checked_at", Instant),
+    Column("gone_at", Instant),
+    UniqueConstraint("destination", "record", "source_id"),
+    _one_of("record", "contact", "message", "conversation"),
+    _one_of("state", *DELIVERY_STATES),
+    CheckConstraint("state <> 'synced' OR crm_id IS NOT NULL", name="synced_has_crm_id"),
+    CheckConstraint(
+        "state <> 'in_flight' OR (sent_at IS NOT NULL AND verify_at IS NOT NULL)",
+        name="in_flight_has_times",
+    ),
+    CheckConstraint(
+        "state <> 'parked' OR (error_code IS NOT NULL AND parked_at IS NOT NULL)",
+        name="parked_has_reason",
+    ),
+    CheckConstraint("state <> 'skipped' OR error_code IS NOT NULL", name="skipped_has_reason"),
+    CheckConstraint("synced_generation <= generation", name="synced_generation"),
+    CheckConstraint(
+        "attempts >= 0 AND crash_count >= 0 AND resends >= 0 AND lookups >= 0", name="counts"
+    ),
+)
+"""What a destination holds of one record, what it should hold, and whether that is in doubt.
+
+Queue, id map and idempotency record in one. ``error_code`` is why it is parked, the reason it is
+skipped, or ``in_doubt`` on an ``in_flight`` row whose outcome is unknown.
+"""
+_partial_index(
+    "ix_delivery_open",
+    delivery.c.lane_id,
+    delivery.c.position,
+    delivery.c.id,
+    where="state IN ('pending', 'in_flight')",
+)
+_partial_index(
+    "uq_delivery_crm_id",
+    delivery.c.destination,
+    delivery.c.record,
+    delivery.c.crm_id,
+    where="crm_id IS NOT NULL AND record <> 'contact'",
+    unique=True,
+)
+_partial_index(
+    "ix_delivery_contact_crm_id",
+    delivery.c.destination,
+    delivery.c.crm_id,
+    where="crm_id IS NOT NULL AND record = 'contact'",
+)
+_partial_index(
+    "ix_delivery_unsettled",
+    delivery.c.destination,
+    delivery.c.state,
+    delivery.c.queued_at,
+    where="state IN ('pending', 'in_flight', 'parked')",
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(160), primary_key=True),
+    Column("owner", String(160)),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
+    Column("expires_at", Instant),
+)
+
+review = Table(
+    "review",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(24), nullable=False),
+    Column("destination", String(128), nullable=False, server_default=""),
+    Column("contact_id", Id, ForeignKey("contact.id"), nullable=False),
+    Column("candidates", Document),
+    Column("opened_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    Column("resolution", Text),
+    _one_of("kind", "ambiguous", "recycled_number"),
+    CheckConstraint(
+        "(resolved_at IS NULL) = (resolution IS NULL)", name="resolved_has_resolution"
+    ),
+)
+_partial_index(
+    "uq_review_open",
+    review.c.kind,
+    review.c.destination,
+    review.c.contact_id,
+    where="resolved_at IS NULL",
+    unique=True,
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("job", String(64), nullable=False),
+    Column("destination", String(128), nullable=False, server_default=""),
+    Column("tick", Instant),
+    Column("actor", String(128), nullable=False, server_default=""),
+    Column("state", String(16), nullable=False),
+    Column("cursor", Document),
+    Column("counts", Document),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("error", Text),
+    UniqueConstraint("job", "destination", "tick"),
+    _one_of("state", "waiting", "running", "done", "braked", "failed"),
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", LargeBinary(32), nullable=False),
+    CheckConstraint("id = 1", name="single"),
+)
+"""The random key of this installation. Keyed hashes, message keys and markers come from it, so it
+lives, and is backed up, with them."""

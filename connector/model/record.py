@@ -1,0 +1,130 @@
+"""The CRM side of things: records, how to look them up, and what a CRM says of its fields."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+RecordKind = Literal["contact", "message", "conversation"]
+"""What a delivery carries."""
+
+JsonScalar = str | int | float | bool | None
+FieldValue = JsonScalar | Sequence[Any] | Mapping[str, Any]
+"""What a mapping renders for a field; REST mappings may render lists and tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrmObject:
+    """One kind of record in a CRM, such as HubSpot's ``contacts``."""
+
+    name: str
+    """The CRM's own word: ``contacts``, ``communications``, ``deals``."""
+    kind: Literal["contact", "message", "deal", "ticket"]
+    key: str | None = None
+    """The field that carries our key, if the CRM has one for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a CRM record should hold, whole or, for an update, what of it has to change."""
+
+    key: str
+    fields: Mapping[str, FieldValue]
+    crm_id: str | None = None
+    linked_crm_ids: Mapping[str, str] = field(default_factory=dict)
+    """The records this one belongs to, by role: ``contact``, ``deal``, ``ticket``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A question to a CRM's own store: which records are this one?
+
+    By ``key`` (ours), by ``phones``, or, for deals and tickets, the open ones of a contact. More
+    than one may be given; a record that carries the key is the only hit.
+    """
+
+    key: str | None = None
+    phones: tuple[str, ...] = ()
+    """E.164 digits, the canonical spelling first."""
+    country: str | None = None
+    """ISO 3166 code: how a phone typed without its country code is read."""
+    contact_crm_id: str | None = None
+    """The contact the record belongs to: narrows a look-up of messages, defines one of deals."""
+    since: datetime | None = None
+    """Only records made at or after this can be meant."""
+
+
+FieldType = Literal["text", "html", "number", "bool", "date", "datetime", "option", "options", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """What a CRM's live schema says of one field."""
+
+    name: str
+    """As requests spell it."""
+    label: str
+    """As people see it."""
+    type: FieldType = "text"
+    writable: bool = True
+    unique: bool = False
+    options: tuple[str, ...] | None = None
+    """The values the CRM takes, where it takes only some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an adapter can take at once, by ``CrmObject.name``. Sizes are numbers of records."""
+
+    upsert: Mapping[str, int]
+    """Records that one call of ``upsert`` takes; also what one ``begin`` covers."""
+    find: int = 100
+    """Look-ups that one call of ``find`` takes."""
+    read: int = 100
+    erase: int = 100
+    repeatable: frozenset[str] = frozenset()
+    """Objects for which repeating an upsert by key can not make a second record."""
+    find_lag: float = 0.0
+    """Seconds for which ``find`` may miss a record that was just written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the credentials turn out to be good for."""
+
+    id: str
+    name: str
+    missing_scopes: tuple[str, ...] = ()
+    budgets_left: Mapping[str, int] = field(default_factory=dict)
+    """Calls or tokens left today, by budget."""
+    api_version: str | None = None
+    api_version_ends_at: datetime | None = None
+    url: str | None = None
+    """Where people see this account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing ``setup`` creates, or would."""
+
+    what: str
+    state: Literal["present", "wanted", "created", "refused"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One record met in a sweep."""
+
+    crm_id: str
+    key: str | None
+    fields: Mapping[str, JsonScalar]
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a sweep; ``cursor`` is ``None`` on the last."""
+
+    records: Sequence[Listed]
+    cursor: str | None
