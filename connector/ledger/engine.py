@@ -116,7 +116,7 @@ def hold_file(url: str | URL) -> IO[str] | None:
         return None
     path = Path(f"{parsed.database}.lock")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = path.open("a+", opener=lambda name, flags: os.open(name, flags, 0o600))
+    handle = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

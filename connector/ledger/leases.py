@@ -81,6 +81,4 @@ def holdings(connection: Connection) -> dict[str, Holding]:
 
 
 def _is_held(held: Lease) -> ColumnElement[bool]:
-    return and_(
-        lease.c.name == held.name, lease.c.owner == held.owner, lease.c.epoch == held.epoch
-    )
+    return and_(lease.c.name == held.name, lease.c.owner == held.owner, lease.c.epoch == held.epoch)

@@ -32,7 +32,9 @@ from connector.ledger.schema import installation
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_PASSING_STATES: Final = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, lock wait
+_PASSING_STATES: Final = frozenset(
+    {"40001", "40P01", "55P03"}
+)  # serialization, deadlock, lock wait
 
 
 class Ledger:

