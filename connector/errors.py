@@ -26,7 +26,7 @@ from typing import Literal
 
 
 class ConnectorError(Exception):
-    """Anything this program raises on purpose. ``remedy`` is the next thing to do, if one is known."""
+    """Anything this program raises on purpose. ``remedy`` is the next thing to do, if known."""
 
     remedy: str | None = None
 
@@ -60,7 +60,7 @@ class Problem:
 
 
 class ConfigError(ConnectorError):
-    """The configuration or a mapping is wrong. ``problems`` lists everything found, not the first."""
+    """The configuration or a mapping is wrong; ``problems`` lists all that was found."""
 
     def __init__(self, problems: Sequence[Problem], *, remedy: str | None = None) -> None:
         super().__init__("\n".join(str(p) for p in problems), remedy=remedy)

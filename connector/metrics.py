@@ -25,9 +25,7 @@ def _gauge(name: str, text: str, *labels: str) -> Gauge:
 def _histogram(
     name: str, text: str, *labels: str, buckets: tuple[float, ...] = _LATENCY
 ) -> Histogram:
-    return Histogram(
-        name, text, labels, namespace="connector", registry=REGISTRY, buckets=buckets
-    )
+    return Histogram(name, text, labels, namespace="connector", registry=REGISTRY, buckets=buckets)
 
 
 WEBHOOK_REQUESTS = _counter("webhook_requests_total", "Requests to the public listener", "code")

@@ -115,7 +115,7 @@ class Ledger:
         return self._key
 
     def keyed_hash(self, text: str) -> str:
-        """Return 26 lower-case letters and digits that only this installation derives from ``text``."""
+        """Return 26 lower-case letters and digits that only this installation can derive."""
         digest = hmac.digest(self.key, text.encode("utf-8", "surrogatepass"), sha256)
         return b32encode(digest)[:26].decode("ascii").lower()
 

@@ -10,7 +10,7 @@ alias         one identifier of a contact within a portfolio: a user id, a ``wa_
 message       one WhatsApp message, inbound or outbound
 conversation  one contact, one number and one local day
 number        one of our own WhatsApp numbers
-delivery      what a destination holds of one record, what it should hold, and whether that is in doubt
+delivery      what a destination holds of one record, and what it should hold
 lane          the deliveries of one contact to one destination, in order
 lease         the right to carry out a role, held by one process at a time
 parked        waiting for a person (shown to people as a dead letter)

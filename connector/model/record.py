@@ -37,7 +37,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A question to a CRM's own store: which records are this one?
+    """A question to a CRM's own store: which records this one may be.
 
     By ``key`` (ours), by ``phones``, or, for deals and tickets, the open ones of a contact. More
     than one may be given; a record that carries the key is the only hit.
@@ -54,7 +54,9 @@ class Lookup:
     """Only records made at or after this can be meant."""
 
 
-FieldType = Literal["text", "html", "number", "bool", "date", "datetime", "option", "options", "json"]
+FieldType = Literal[
+    "text", "html", "number", "bool", "date", "datetime", "option", "options", "json"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,206 @@
+"""Lanes, and how work is put on them.
+
+The locking rule: a transaction that changes a lane's deliveries locks the lane first, several
+lanes in id order, and looks only then. Settling in one statement that computes the next due time
+from a sub-select loses wake-ups under READ COMMITTED; lock, then look, does not.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, case, func, or_, select, update
+
+from connector.ledger.insertion import insert_new
+from connector.ledger.schema import delivery, lane
+from connector.model.record import RecordKind
+
+LaneKey = tuple[str, int]
+"""Destination and contact id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A record that a destination should hold, or, with ``renew``, hold anew."""
+
+    destination: str
+    contact_id: int
+    record: RecordKind
+    source_id: str
+    """The contact's id, the message's id, or the conversation's key."""
+    marker: str
+    """Our key as the CRM will carry it, the same however often this is wanted."""
+    position: int
+    """Order within the lane: 0 for the contact, else the message's own time in milliseconds."""
+    priority: int = 0
+    """0 for live traffic, 10 for backfill."""
+    renew: bool = False
+    skip: str | None = None
+    """A reason for which the record is never to be written, such as ``blocked``."""
+
+
+def want(connection: Connection, wanted: Sequence[Wanted], *, now: datetime) -> None:
+    """Put records on their lanes; what is there already stays one row (UNIQUE), renewed or not."""
+    if not wanted:
+        return
+    lanes = ensure_lanes(connection, {(w.destination, w.contact_id): w.priority for w in wanted})
+    lock_lanes(connection, lanes.values())
+    insert_new(
+        connection,
+        delivery,
+        [
+            {
+                "lane_id": lanes[w.destination, w.contact_id],
+                "destination": w.destination,
+                "record": w.record,
+                "source_id": w.source_id,
+                "marker": w.marker,
+                "position": w.position,
+                "state": "skipped" if w.skip else "pending",
+                "error_code": w.skip,
+                "generation": 1,
+                "queued_at": now,
+            }
+            for w in wanted
+        ],
+    )
+    renewed = [w for w in wanted if w.renew and not w.skip]
+    if renewed:
+        _renew(connection, renewed, now=now)
+    wake_lanes(
+        connection,
+        {lanes[w.destination, w.contact_id]: w.priority for w in wanted if not w.skip},
+        now=now,
+    )
+
+
+def ensure_lanes(connection: Connection, priorities: Mapping[LaneKey, int]) -> dict[LaneKey, int]:
+    """Return the lane ids of contacts in destinations, making the lanes that are not there."""
+    keys = sorted(priorities)
+    found = _find_lanes(connection, keys)
+    missing = [key for key in keys if key not in found]
+    if missing:
+        insert_new(
+            connection,
+            lane,
+            [
+                {"destination": name, "contact_id": contact_id, "priority": priorities[key]}
+                for key in missing
+                for name, contact_id in [key]
+            ],
+        )
+        found |= _find_lanes(connection, missing)
+    return found
+
+
+def _find_lanes(connection: Connection, keys: Sequence[LaneKey]) -> dict[LaneKey, int]:
+    by_destination: dict[str, list[int]] = {}
+    for name, contact_id in keys:
+        by_destination.setdefault(name, []).append(contact_id)
+    found: dict[LaneKey, int] = {}
+    for name, contact_ids in by_destination.items():
+        rows = connection.execute(
+            select(lane.c.id, lane.c.contact_id).where(
+                lane.c.destination == name, lane.c.contact_id.in_(contact_ids)
+            )
+        )
+        found |= {(name, row.contact_id): row.id for row in rows}
+    return found
+
+
+def lock_lanes(connection: Connection, lane_ids: Collection[int]) -> None:
+    """Hold lanes until the transaction ends. On SQLite the transaction itself is the lock."""
+    if connection.dialect.name == "postgresql" and lane_ids:
+        connection.execute(
+            select(lane.c.id)
+            .where(lane.c.id.in_(sorted(set(lane_ids))))
+            .order_by(lane.c.id)
+            .with_for_update()
+        )
+
+
+def wake_lanes(connection: Connection, priorities: Mapping[int, int], *, now: datetime) -> None:
+    """Make lanes due now unless they are in backoff; live traffic lifts a lane out of backfill."""
+    if not priorities:
+        return
+    urgent = [lane_id for lane_id, priority in priorities.items() if priority == 0]
+    if urgent:
+        connection.execute(
+            update(lane).where(lane.c.id.in_(urgent), lane.c.priority > 0).values(priority=0)
+        )
+    connection.execute(
+        update(lane)
+        .where(
+            lane.c.id.in_(list(priorities)),
+            or_(lane.c.due_at.is_(None), lane.c.failures == 0),
+            or_(lane.c.due_at.is_(None), lane.c.due_at > now),
+        )
+        .values(due_at=now)
+    )
+
+
+_RENEW = (
+    update(delivery)
+    .where(
+        delivery.c.destination == bindparam("on_destination"),
+        delivery.c.record == bindparam("on_record"),
+        delivery.c.source_id == bindparam("on_source_id"),
+        delivery.c.queued_at < bindparam("on_now"),
+    )
+    .values(
+        generation=delivery.c.generation + 1,
+        state=case((delivery.c.state == "synced", "pending"), else_=delivery.c.state),
+        queued_at=case(
+            (delivery.c.state == "synced", bindparam("on_now")), else_=delivery.c.queued_at
+        ),
+    )
+)
+
+
+def _renew(connection: Connection, wanted: Sequence[Wanted], *, now: datetime) -> None:
+    """Mark rows that were there before this transaction as holding something new."""
+    connection.execute(
+        _RENEW,
+        [
+            {
+                "on_destination": w.destination,
+                "on_record": w.record,
+                "on_source_id": w.source_id,
+                "on_now": now,
+            }
+            for w in wanted
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DueLane:
+    """A lane that has work now."""
+
+    id: int
+    contact_id: int
+    priority: int
+    failures: int
+
+
+def due_lanes(
+    connection: Connection, destination: str, *, now: datetime, limit: int
+) -> list[DueLane]:
+    """Return lanes that are due, live before backfill, the longest waiting first."""
+    rows = connection.execute(
+        select(lane.c.id, lane.c.contact_id, lane.c.priority, lane.c.failures)
+        .where(lane.c.destination == destination, lane.c.due_at <= now)
+        .order_by(lane.c.priority, lane.c.due_at, lane.c.id)
+        .limit(limit)
+    )
+    return [DueLane(row.id, row.contact_id, row.priority, row.failures) for row in rows]
+
+
+def next_due_at(connection: Connection, destination: str) -> datetime | None:
+    """Return when the next lane of a destination is due; ``None`` if nothing waits."""
+    found: datetime | None = connection.execute(
+        select(func.min(lane.c.due_at)).where(
+            lane.c.destination == destination, lane.c.due_at.is_not(None)
+        )
+    ).scalar_one()
+    return found
