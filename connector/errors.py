@@ -99,7 +99,7 @@ PauseReason = Literal["auth", "schema", "quota", "setup", "operator"]
 
 
 class CrmError(ConnectorError):
-    """What a CRM, or the way to it, answered. ``status`` is the HTTP status, where there was one."""
+    """What a CRM, or the way to it, answered; ``status`` is the HTTP status, if there was one."""
 
     def __init__(
         self, message: str, *, status: int | None = None, remedy: str | None = None

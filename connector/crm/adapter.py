@@ -68,7 +68,7 @@ class Adapter(Protocol):
         """Write records, which all have a ``crm_id`` or all have none; one outcome each, in order.
 
         Raises ``CrmRejectedError`` only if the CRM refused the request as a whole and wrote
-        nothing. Links in ``linked_crm_ids`` are part of the record: it is ``Written`` when both are.
+        nothing. Links in ``linked_crm_ids`` are part of a record: ``Written`` means both are there.
         """
         ...
 

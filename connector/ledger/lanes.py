@@ -45,6 +45,8 @@ def want(connection: Connection, wanted: Sequence[Wanted], *, now: datetime) -> 
         return
     lanes = ensure_lanes(connection, {(w.destination, w.contact_id): w.priority for w in wanted})
     lock_lanes(connection, lanes.values())
+    renewed = [w for w in wanted if w.renew and not w.skip]
+    there = _existing(connection, renewed)
     insert_new(
         connection,
         delivery,
@@ -64,9 +66,7 @@ def want(connection: Connection, wanted: Sequence[Wanted], *, now: datetime) -> 
             for w in wanted
         ],
     )
-    renewed = [w for w in wanted if w.renew and not w.skip]
-    if renewed:
-        _renew(connection, renewed, now=now)
+    _renew(connection, [w for w in renewed if _identity(w) in there], now=now)
     wake_lanes(
         connection,
         {lanes[w.destination, w.contact_id]: w.priority for w in wanted if not w.skip},
@@ -145,7 +145,6 @@ _RENEW = (
         delivery.c.destination == bindparam("on_destination"),
         delivery.c.record == bindparam("on_record"),
         delivery.c.source_id == bindparam("on_source_id"),
-        delivery.c.queued_at < bindparam("on_now"),
     )
     .values(
         generation=delivery.c.generation + 1,
@@ -157,8 +156,31 @@ _RENEW = (
 )
 
 
+def _identity(wanted: Wanted) -> tuple[str, str, str]:
+    return wanted.destination, wanted.record, wanted.source_id
+
+
+def _existing(connection: Connection, wanted: Sequence[Wanted]) -> set[tuple[str, str, str]]:
+    """Return which of these have a row already, so that only those count as renewed."""
+    sources: dict[tuple[str, str], list[str]] = {}
+    for w in wanted:
+        sources.setdefault((w.destination, w.record), []).append(w.source_id)
+    found: set[tuple[str, str, str]] = set()
+    for (destination, record), source_ids in sources.items():
+        rows = connection.execute(
+            select(delivery.c.source_id).where(
+                delivery.c.destination == destination,
+                delivery.c.record == record,
+                delivery.c.source_id.in_(source_ids),
+            )
+        )
+        found |= {(destination, record, row.source_id) for row in rows}
+    return found
+
+
 def _renew(connection: Connection, wanted: Sequence[Wanted], *, now: datetime) -> None:
-    """Mark rows that were there before this transaction as holding something new."""
+    if not wanted:
+        return
     connection.execute(
         _RENEW,
         [
