@@ -1,0 +1,221 @@
+"""Webhooks as they came in: bytes stored once, waiting until they are recorded.
+
+A row waits while ``recorded_at`` and ``error`` are both null. Recording settles it: what became no
+message is counted in ``kept_raw``, and ``error`` says why a body could not be read as a whole.
+"""
+
+import functools
+import hmac
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    func,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import sqlite
+
+from connector.ledger.schema import Instant, webhook
+
+_WAITING: Final = and_(webhook.c.recorded_at.is_(None), webhook.c.error.is_(None))
+_FAILED: Final = or_(webhook.c.kept_raw.is_not(null()), webhook.c.error.is_not(None))
+_INSTANT: Final = Instant()
+
+_INSERT_POSTGRESQL: Final = text(
+    # Ids are given in the order of arrival, rows are written in the order of their digest: two
+    # receivers that store the same redeliveries then wait for each other and never deadlock.
+    "INSERT INTO webhook (id, digest, body, received_at) "
+    "SELECT id, digest, body, :received_at FROM ("
+    "  SELECT nextval('webhook_id_seq') AS id, digest, body"
+    "  FROM unnest(CAST(:digests AS bytea[]), CAST(:bodies AS bytea[])) AS given (digest, body)"
+    ") AS numbered ORDER BY digest ON CONFLICT (digest) DO NOTHING"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingWebhook:
+    """A body that nobody has recorded yet."""
+
+    id: int
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SettledWebhook:
+    """What recording one webhook came to.
+
+    ``kept_raw`` counts the elements that became no message, by reason (``unparsable``, ``unknown``,
+    ``unrouted``) and, for unknown ones, also by where they stood. ``error`` is set where the body
+    as a whole could not be read; count that in ``kept_raw`` as one ``unparsable`` too.
+    """
+
+    id: int
+    kept_raw: Mapping[str, int] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookCounts:
+    """The state of the intake: from partial indexes, cheap at any size."""
+
+    waiting: int
+    failed: int
+    """Webhooks with an element kept raw, or not readable at all."""
+    last_at: datetime | None
+    """When the newest webhook was received."""
+
+
+def digest_body(key: bytes, body: bytes) -> bytes:
+    """Return the 32 bytes by which a redelivery is known; only this installation can make them."""
+    return hmac.digest(key, body, sha256)
+
+
+def store_webhooks(
+    connection: Connection, bodies: Sequence[tuple[bytes, bytes]], *, now: datetime
+) -> int:
+    """Store (digest, body) pairs in one statement; return how many were not there before."""
+    if not bodies:
+        return 0
+    if connection.dialect.name == "postgresql":
+        return connection.execute(
+            _INSERT_POSTGRESQL,
+            {
+                "received_at": now,
+                "digests": [digest for digest, _ in bodies],
+                "bodies": [body for _, body in bodies],
+            },
+        ).rowcount
+    received_at = _INSTANT.process_bind_param(now, connection.dialect)
+    values = tuple(value for digest, body in bodies for value in (digest, body, received_at))
+    return connection.exec_driver_sql(_insert_sqlite(len(bodies)), values).rowcount
+
+
+@functools.lru_cache(maxsize=256)
+def _insert_sqlite(rows: int) -> str:
+    """Return an INSERT of so many rows.
+
+    One statement and not ``executemany``: the driver gives up the interpreter lock at every step,
+    and with a busy event loop beside it each row would wait for its turn again.
+    """
+    columns = {"digest": b"", "body": b"", "received_at": 0}
+    statement = (
+        sqlite.insert(webhook)
+        .values([columns] * rows)
+        .on_conflict_do_nothing(index_elements=[webhook.c.digest])
+    )
+    return str(statement.compile(dialect=sqlite.dialect()))
+
+
+def waiting_webhooks(
+    connection: Connection, *, after: int = 0, limit: int, max_bytes: int
+) -> list[WaitingWebhook]:
+    """Return webhooks that wait to be recorded, by id: at most ``limit``, and about ``max_bytes``.
+
+    The first is returned however large it is. ``after`` pages within one pass only: on PostgreSQL
+    a lower id may be committed later, so every pass starts from 0 again.
+    """
+    sizes = connection.execute(
+        select(webhook.c.id, func.length(webhook.c.body))
+        .where(_WAITING, webhook.c.id > after, webhook.c.body.is_not(None))
+        .order_by(webhook.c.id)
+        .limit(limit)
+    )
+    chosen: list[int] = []
+    room = max_bytes
+    for id_, size in sizes:
+        room -= size
+        if chosen and room < 0:
+            break
+        chosen.append(id_)
+    if not chosen:
+        return []
+    rows = connection.execute(
+        select(webhook.c.id, webhook.c.body, webhook.c.received_at)
+        .where(webhook.c.id.in_(chosen))
+        .order_by(webhook.c.id)
+    )
+    return [WaitingWebhook(id_, bytes(body), received_at) for id_, body, received_at in rows]
+
+
+def settle_webhooks(
+    connection: Connection, settled: Sequence[SettledWebhook], *, now: datetime
+) -> None:
+    """Mark webhooks as recorded, with what was kept raw of them."""
+    plain = [row.id for row in settled if not row.kept_raw and row.error is None]
+    if plain:
+        connection.execute(
+            update(webhook)
+            .where(webhook.c.id.in_(plain))
+            .values(recorded_at=now, kept_raw=null(), error=None)
+        )
+    kept = [row for row in settled if row.kept_raw or row.error is not None]
+    if kept:
+        connection.execute(
+            update(webhook)
+            .where(webhook.c.id == bindparam("of_id"))
+            .values(
+                recorded_at=bindparam("at"), kept_raw=bindparam("kept"), error=bindparam("why")
+            ),
+            [
+                {
+                    "of_id": row.id,
+                    "at": now,
+                    "kept": dict(row.kept_raw) if row.kept_raw else None,
+                    "why": row.error,
+                }
+                for row in kept
+            ],
+        )
+
+
+def reopen_webhooks(connection: Connection, *, since: datetime | None = None) -> int:
+    """Let webhooks be recorded once more, and forget what was kept raw of them; return how many.
+
+    Bodies that retention has dropped stay as they are. Recording is idempotent, so this never
+    doubles a message.
+    """
+    settled = or_(webhook.c.recorded_at.is_not(None), webhook.c.error.is_not(None))
+    where = [settled, webhook.c.body.is_not(None)]
+    if since is not None:
+        where.append(webhook.c.received_at >= since)
+    return connection.execute(
+        update(webhook).where(*where).values(recorded_at=None, kept_raw=null(), error=None)
+    ).rowcount
+
+
+def webhook_counts(connection: Connection) -> WebhookCounts:
+    """Return how many webhooks wait, how many failed, and when the newest came."""
+    count = func.count(webhook.c.id)
+    return WebhookCounts(
+        waiting=connection.execute(select(count).where(_WAITING)).scalar_one(),
+        failed=connection.execute(select(count).where(_FAILED)).scalar_one(),
+        last_at=connection.execute(
+            select(webhook.c.received_at).order_by(webhook.c.id.desc()).limit(1)
+        ).scalar_one_or_none(),
+    )
+
+
+def kept_raw_counts(connection: Connection) -> Counter[str]:
+    """Return the elements that became no message, by reason and by where unknown ones stood."""
+    rows = connection.execute(
+        select(webhook.c.kept_raw, func.count(webhook.c.id))
+        .where(_FAILED, webhook.c.kept_raw.is_not(null()))
+        .group_by(webhook.c.kept_raw)
+    )
+    counts: Counter[str] = Counter()
+    for kept_raw, times in rows:
+        for reason, elements in kept_raw.items():
+            counts[reason] += elements * times
+    return counts
