@@ -149,6 +149,7 @@ _RENEW = (
     .values(
         generation=delivery.c.generation + 1,
         state=case((delivery.c.state == "synced", "pending"), else_=delivery.c.state),
+        attempts=case((delivery.c.state == "synced", 0), else_=delivery.c.attempts),
         queued_at=case(
             (delivery.c.state == "synced", bindparam("on_now")), else_=delivery.c.queued_at
         ),
@@ -226,3 +227,79 @@ def next_due_at(connection: Connection, destination: str) -> datetime | None:
         )
     ).scalar_one()
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class LaneHead:
+    """The first open delivery of a lane, which decides when the lane is due."""
+
+    lane_id: int
+    record: RecordKind
+    state: str
+    verify_at: datetime | None
+
+
+def lane_heads(connection: Connection, lane_ids: Collection[int]) -> dict[int, LaneHead]:
+    """Return the head of each lane that has open work. The lanes must be locked."""
+    if not lane_ids:
+        return {}
+    first = (
+        select(delivery.c.id)
+        .where(delivery.c.lane_id == lane.c.id, delivery.c.state.in_(("pending", "in_flight")))
+        .order_by(delivery.c.position, delivery.c.id)
+        .limit(1)
+        .correlate(lane)
+        .scalar_subquery()
+    )
+    heads = [
+        row.head
+        for row in connection.execute(select(first.label("head")).where(lane.c.id.in_(lane_ids)))
+        if row.head is not None
+    ]
+    rows = connection.execute(
+        select(delivery.c.lane_id, delivery.c.record, delivery.c.state, delivery.c.verify_at).where(
+            delivery.c.id.in_(heads)
+        )
+    )
+    return {row.lane_id: LaneHead(*row) for row in rows}
+
+
+def stopped_lanes(connection: Connection, lane_ids: Collection[int]) -> set[int]:
+    """Return lanes whose contact waits for a person and is not in the CRM: they stand still."""
+    if not lane_ids:
+        return set()
+    return set(
+        connection.execute(
+            select(delivery.c.lane_id).where(
+                delivery.c.lane_id.in_(lane_ids),
+                delivery.c.record == "contact",
+                delivery.c.state == "parked",
+                delivery.c.crm_id.is_(None),
+            )
+        ).scalars()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRest:
+    """When a lane is due again, and how many failures in a row it has behind it."""
+
+    lane_id: int
+    due_at: datetime | None
+    failures: int
+
+
+_REST = (
+    update(lane)
+    .where(lane.c.id == bindparam("on_lane"))
+    .values(due_at=bindparam("due"), failures=bindparam("failed"))
+)
+
+
+def rest_lanes(connection: Connection, rests: Sequence[LaneRest]) -> None:
+    """Write down when lanes are due again. The lanes must be locked."""
+    if rests:
+        connection.execute(
+            _REST,
+            [{"on_lane": r.lane_id, "due": r.due_at, "failed": r.failures} for r in rests],
+        )

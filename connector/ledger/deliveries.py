@@ -1,0 +1,336 @@
+"""Deliveries: claimed, begun before a write, settled after it.
+
+``begin`` is a write-ahead intent: a row that a dead process left ``in_flight`` may have been
+written, and is looked up before it is written again. Every function that changes a row is called
+in a transaction that has checked the lease and locked the lanes.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, func, or_, select, update
+
+from connector.ledger.schema import delivery
+from connector.model.record import RecordKind
+
+OPEN = ("pending", "in_flight")
+IN_DOUBT = "in_doubt"
+POISON_CRASHES = 5
+"""Deaths in a row after which a row is parked as poison; fewer would let plain restarts park it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One row of the table, without the lane's part."""
+
+    id: int
+    lane_id: int
+    record: RecordKind
+    source_id: str
+    marker: str
+    position: int
+    state: str
+    generation: int
+    content_hash: str | None
+    crm_id: str | None
+    attempts: int
+    crash_count: int
+    resends: int
+    lookups: int
+    verify_at: datetime | None
+    sent_at: datetime | None
+    error_code: str | None
+    queued_at: datetime
+    gone_at: datetime | None
+
+
+_COLUMNS = tuple(delivery.c[name] for name in Delivery.__slots__)
+
+
+def open_deliveries(
+    connection: Connection, lane_ids: Collection[int], *, per_lane: int
+) -> list[Delivery]:
+    """Return the open deliveries of lanes, lane by lane in order, at most ``per_lane`` of each."""
+    if not lane_ids:
+        return []
+    ranked = (
+        select(
+            *_COLUMNS,
+            func.row_number()
+            .over(partition_by=delivery.c.lane_id, order_by=(delivery.c.position, delivery.c.id))
+            .label("rank"),
+        )
+        .where(delivery.c.lane_id.in_(lane_ids), delivery.c.state.in_(OPEN))
+        .subquery()
+    )
+    rows = connection.execute(
+        select(*(ranked.c[column.name] for column in _COLUMNS))
+        .where(ranked.c.rank <= per_lane)
+        .order_by(ranked.c.lane_id, ranked.c.position, ranked.c.id)
+    )
+    return [Delivery(*row) for row in rows]
+
+
+def contact_deliveries(
+    connection: Connection, destination: str, contact_ids: Collection[int]
+) -> dict[int, Delivery]:
+    """Return the contact delivery of each contact in a destination, by contact id."""
+    if not contact_ids:
+        return {}
+    rows = connection.execute(
+        select(*_COLUMNS).where(
+            delivery.c.destination == destination,
+            delivery.c.record == "contact",
+            delivery.c.source_id.in_([str(contact_id) for contact_id in contact_ids]),
+        )
+    )
+    return {int(row.source_id): Delivery(*row) for row in rows}
+
+
+def linked_elsewhere(
+    connection: Connection, destination: str, crm_ids: Collection[str]
+) -> set[str]:
+    """Return which CRM contacts are linked to a contact of ours already."""
+    if not crm_ids:
+        return set()
+    return set(
+        connection.execute(
+            select(delivery.c.crm_id).where(
+                delivery.c.destination == destination,
+                delivery.c.record == "contact",
+                delivery.c.crm_id.is_not(None),
+                delivery.c.crm_id.in_(crm_ids),
+            )
+        ).scalars()
+    )
+
+
+def begin(
+    connection: Connection, ids: Collection[int], *, now: datetime, verify_at: datetime
+) -> set[int]:
+    """Write down the intent to send these; return the ids of those that may be sent.
+
+    A row that is not ``pending`` any more is left out; so is a vanished contact that was not.
+    """
+    begun = connection.execute(
+        update(delivery)
+        .where(
+            delivery.c.id.in_(ids),
+            or_(
+                delivery.c.state == "pending",
+                (delivery.c.state == "parked") & (delivery.c.error_code == "vanished"),
+            ),
+        )
+        .values(
+            state="in_flight",
+            attempts=delivery.c.attempts + 1,
+            crash_count=delivery.c.crash_count + 1,
+            lookups=0,
+            sent_at=now,
+            verify_at=verify_at,
+            error_code=None,
+            error_detail=None,
+            error_status=None,
+            parked_at=None,
+        )
+        .returning(delivery.c.id)
+    ).scalars()
+    return set(begun)
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """A row whose record the CRM holds as it was rendered."""
+
+    id: int
+    generation: int
+    """The generation that was rendered; a newer one leaves the row pending."""
+    crm_id: str
+    content_hash: str
+    gone_at: datetime | None = None
+    """When the CRM's record was found deleted, for a message that is left deleted."""
+
+
+_SYNC = (
+    update(delivery)
+    .where(delivery.c.id == bindparam("on_id"))
+    .values(
+        state=case((delivery.c.generation > bindparam("generation_"), "pending"), else_="synced"),
+        synced_generation=bindparam("generation_"),
+        crm_id=bindparam("crm_id_"),
+        content_hash=bindparam("hash_"),
+        crash_count=0,
+        lookups=0,
+        resends=0,
+        error_code=None,
+        error_detail=None,
+        error_status=None,
+        parked_at=None,
+        synced_at=bindparam("now_"),
+        gone_at=bindparam("gone_at_"),
+    )
+)
+
+
+def settle_synced(connection: Connection, rows: Sequence[Synced], *, now: datetime) -> None:
+    """Write down what the CRM holds. A row renewed meanwhile goes back to ``pending``."""
+    if rows:
+        connection.execute(
+            _SYNC,
+            [
+                {
+                    "on_id": row.id,
+                    "generation_": row.generation,
+                    "crm_id_": row.crm_id,
+                    "hash_": row.content_hash,
+                    "now_": now,
+                    "gone_at_": row.gone_at,
+                }
+                for row in rows
+            ],
+        )
+
+
+def taken_crm_ids(
+    connection: Connection, destination: str, record: RecordKind, crm_ids: Collection[str]
+) -> dict[str, int]:
+    """Return which CRM ids other rows of this kind hold, with the row's id."""
+    if not crm_ids:
+        return {}
+    rows = connection.execute(
+        select(delivery.c.crm_id, delivery.c.id).where(
+            delivery.c.destination == destination,
+            delivery.c.record == record,
+            delivery.c.record != "contact",
+            delivery.c.crm_id.is_not(None),
+            delivery.c.crm_id.in_(crm_ids),
+        )
+    )
+    return {row.crm_id: row.id for row in rows}
+
+
+def settle_pending(
+    connection: Connection,
+    ids: Collection[int],
+    *,
+    counts: bool,
+    forget_link: bool = False,
+    resend: bool = False,
+) -> None:
+    """Put rows back to ``pending``; unless it ``counts``, the attempt is as if it never was."""
+    if not ids:
+        return
+    values: dict[str, Any] = {
+        "state": "pending",
+        "crash_count": 0,
+        "lookups": 0,
+        "error_code": None,
+        "error_detail": None,
+        "parked_at": None,
+    }
+    if not counts:
+        values["attempts"] = case(
+            (delivery.c.attempts > 0, delivery.c.attempts - 1), else_=delivery.c.attempts
+        )
+    if forget_link:
+        values |= {"crm_id": None, "content_hash": None, "crm_hash": None}
+    if resend:
+        values["resends"] = delivery.c.resends + 1
+    connection.execute(update(delivery).where(delivery.c.id.in_(ids)).values(**values))
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A row that waits for a person; ``detail`` holds no person and no secret."""
+
+    id: int
+    code: str
+    detail: str
+    status: int | None = None
+    gone_at: datetime | None = None
+
+
+def settle_parked(connection: Connection, rows: Sequence[Parked], *, now: datetime) -> None:
+    """Park rows with the reason. A vanished record's link is forgotten."""
+    for row in rows:
+        values: dict[str, Any] = {
+            "state": "parked",
+            "error_code": row.code,
+            "error_detail": row.detail[:500],
+            "error_status": row.status,
+            "parked_at": now,
+            "crash_count": 0,
+        }
+        if row.gone_at is not None:
+            values |= {"gone_at": row.gone_at, "crm_id": None, "content_hash": None}
+        connection.execute(update(delivery).where(delivery.c.id == row.id).values(**values))
+
+
+def settle_in_doubt(
+    connection: Connection, ids: Collection[int], *, detail: str, verify_at: datetime | None = None
+) -> None:
+    """Leave rows ``in_flight`` and in doubt: they are looked up at their ``verify_at``."""
+    if not ids:
+        return
+    values: dict[str, Any] = {"error_code": IN_DOUBT, "error_detail": detail[:500]}
+    if verify_at is not None:
+        values |= {"verify_at": verify_at, "lookups": delivery.c.lookups + 1}
+    connection.execute(update(delivery).where(delivery.c.id.in_(ids)).values(**values))
+
+
+def settle_failed(connection: Connection, ids: Collection[int], *, code: str, detail: str) -> None:
+    """Put rows that failed for a passing reason of their own back to ``pending``, counted."""
+    if ids:
+        connection.execute(
+            update(delivery)
+            .where(delivery.c.id.in_(ids))
+            .values(state="pending", crash_count=0, error_code=code, error_detail=detail[:500])
+        )
+
+
+def settle_skipped(connection: Connection, ids: Collection[int], *, reason: str) -> None:
+    """Mark rows as never to be written, with the reason."""
+    if ids:
+        connection.execute(
+            update(delivery)
+            .where(delivery.c.id.in_(ids))
+            .values(state="skipped", error_code=reason, error_detail=None, parked_at=None)
+        )
+
+
+def take_over(
+    connection: Connection,
+    destination: str,
+    *,
+    repeatable: Collection[RecordKind],
+    now: datetime,
+) -> dict[str, int]:
+    """Sort out what the last holder left ``in_flight``; return how many rows went each way.
+
+    Rows whose write can be repeated go back to ``pending``; the others are in doubt until they are
+    looked up. Rows that were in flight at five deaths in a row are parked as poison.
+    """
+    left = (delivery.c.destination == destination) & (delivery.c.state == "in_flight")
+    poisoned = connection.execute(
+        update(delivery)
+        .where(left, delivery.c.crash_count >= POISON_CRASHES)
+        .values(
+            state="parked",
+            error_code="poison",
+            error_detail="the connector died five times in a row while writing this record",
+            parked_at=now,
+        )
+    ).rowcount
+    again = connection.execute(
+        update(delivery)
+        .where(left, or_(delivery.c.record.in_(repeatable), delivery.c.crm_id.is_not(None)))
+        .values(state="pending", error_code=None, error_detail=None)
+    ).rowcount
+    doubtful = connection.execute(
+        update(delivery)
+        .where(left, or_(delivery.c.error_code.is_(None), delivery.c.error_code != IN_DOUBT))
+        .values(error_code=IN_DOUBT, error_detail="the connector stopped while writing this record")
+    ).rowcount
+    return {"poisoned": poisoned, "again": again, "in_doubt": doubtful}
