@@ -4,6 +4,7 @@ ConnectorError
 ├── ConfigError(problems)          the operator mends a file; exit status 2
 ├── SignatureError                 the request is refused
 ├── PayloadError                   the element is kept raw and counted
+├── RenderError                    a template fails for one record: the record is parked
 ├── LedgerError                    the ledger cannot be used; exit status 3, 503 to Meta
 │   ├── SchemaOutdatedError        run `connector db upgrade`
 │   ├── LedgerBusyError            another daemon holds the SQLite file
@@ -77,6 +78,14 @@ class PayloadError(ConnectorError):
     def __init__(self, message: str, *, reason: Literal["unparsable", "unknown"]) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class RenderError(ConnectorError):
+    """A mapping's template cannot be filled for this record. ``field`` is the mapping's field."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message, remedy="connector mapping preview")
+        self.field = field
 
 
 class LedgerError(ConnectorError):

@@ -9,8 +9,9 @@ RecordKind = Literal["contact", "message", "conversation"]
 """What a delivery carries."""
 
 JsonScalar = str | int | float | bool | None
-FieldValue = JsonScalar | Sequence[Any] | Mapping[str, Any]
-"""What a mapping renders for a field; REST mappings may render lists and tables."""
+FieldValue = JsonScalar | datetime | Sequence[Any] | Mapping[str, Any]
+"""What a mapping renders for a field: a list for a field that takes several options, and a time
+stays a time (aware, UTC) for the adapter to spell. REST mappings may render lists and tables."""
 
 
 @dataclass(frozen=True, slots=True)
