@@ -1,0 +1,43 @@
+# Each command makes .venv first, and again only when what is installed there has changed.
+#
+#   make demo     sample WhatsApp traffic into a sandbox CRM, nothing to set up
+#   make test     every test; ARGS="-k name" picks some
+#   make check    style, types, and which layer may import which
+#   make bench    the measurements in docs/
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
+	if $$candidate -c '$(FITS)' >/dev/null 2>&1; then echo $$candidate; break; fi; done)
+ARGS ?=
+
+.PHONY: demo test check bench clean
+
+demo: $(INSTALLED)
+	@$(VENV)/bin/connector demo $(ARGS)
+
+test: $(INSTALLED)
+	@$(VENV)/bin/python -m pytest -q -n auto $(ARGS)
+
+check: $(INSTALLED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(INSTALLED)
+	@$(VENV)/bin/python bench/run.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { \
+		echo "Python 3.11 or newer with venv is needed; name one with make PYTHON=..." >&2; \
+		echo "(on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Installing into $(VENV), once ..." >&2
+	@$(VENV)/bin/python -c '$(FITS)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]'
+	@touch $@
