@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, or_, select, true, update
 
-from connector.ledger.schema import delivery
+from connector.ledger.schema import delivery, lane
 from connector.model.record import RecordKind
 
 OPEN = ("pending", "in_flight")
@@ -51,26 +51,41 @@ _COLUMNS = tuple(delivery.c[name] for name in Delivery.__slots__)
 
 def open_deliveries(
     connection: Connection, lane_ids: Collection[int], *, per_lane: int
-) -> list[Delivery]:
-    """Return the open deliveries of lanes, lane by lane in order, at most ``per_lane`` of each."""
-    if not lane_ids:
-        return []
-    ranked = (
-        select(
-            *_COLUMNS,
-            func.row_number()
-            .over(partition_by=delivery.c.lane_id, order_by=(delivery.c.position, delivery.c.id))
-            .label("rank"),
+) -> dict[int, list[Delivery]]:
+    """Return the open deliveries of each lane in order, at most ``per_lane`` of each.
+
+    Each lane is read to its own limit, so that a lane with a long backlog costs no more than a
+    short one; a window over all rows would read the whole backlog at every claim.
+    """
+    found: dict[int, list[Delivery]] = {lane_id: [] for lane_id in lane_ids}
+    if not found:
+        return found
+    first = (
+        select(*_COLUMNS)
+        .where(delivery.c.lane_id == lane.c.id, delivery.c.state.in_(OPEN))
+        .order_by(delivery.c.position, delivery.c.id)
+        .limit(per_lane)
+    )
+    if connection.dialect.name == "postgresql":
+        heads = first.correlate(lane).lateral()
+        query = select(*(heads.c[column.name] for column in _COLUMNS)).select_from(
+            lane.join(heads, true())
         )
-        .where(delivery.c.lane_id.in_(lane_ids), delivery.c.state.in_(OPEN))
-        .subquery()
-    )
-    rows = connection.execute(
-        select(*(ranked.c[column.name] for column in _COLUMNS))
-        .where(ranked.c.rank <= per_lane)
-        .order_by(ranked.c.lane_id, ranked.c.position, ranked.c.id)
-    )
-    return [Delivery(*row) for row in rows]
+    else:  # SQLite has no LATERAL; a correlated IN does the same there
+        inner = delivery.alias()
+        ids = (
+            select(inner.c.id)
+            .where(inner.c.lane_id == lane.c.id, inner.c.state.in_(OPEN))
+            .order_by(inner.c.position, inner.c.id)
+            .limit(per_lane)
+            .correlate(lane)
+        )
+        query = select(*_COLUMNS).select_from(lane.join(delivery, delivery.c.id.in_(ids)))
+    for row in connection.execute(query.where(lane.c.id.in_(list(found)))):
+        found[row.lane_id].append(Delivery(*row))
+    for rows in found.values():
+        rows.sort(key=lambda row: (row.position, row.id))
+    return found
 
 
 def contact_deliveries(

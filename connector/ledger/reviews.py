@@ -1,6 +1,6 @@
 """Reviews: matches that are ambiguous, and numbers that may have a new owner. A person decides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -37,17 +37,23 @@ def open_review(
     )
 
 
-def chosen_match(connection: Connection, destination: str, contact_id: int) -> str | None:
-    """Return how an ambiguous match was last resolved: ``use:<crm id>``, ``create`` or ``skip``."""
-    found: str | None = connection.execute(
-        select(review.c.resolution)
+def chosen_matches(
+    connection: Connection, destination: str, contact_ids: Collection[int]
+) -> dict[int, str]:
+    """Return how ambiguous matches were resolved, by contact: ``use:<crm id>``, ``create``, ``skip``.
+
+    The newest resolution of a contact counts; contacts without one are not in the answer.
+    """
+    if not contact_ids:
+        return {}
+    rows = connection.execute(
+        select(review.c.contact_id, review.c.resolution)
         .where(
             review.c.kind == "ambiguous",
             review.c.destination == destination,
-            review.c.contact_id == contact_id,
+            review.c.contact_id.in_(contact_ids),
             review.c.resolved_at.is_not(None),
         )
-        .order_by(review.c.resolved_at.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    return found
+        .order_by(review.c.resolved_at, review.c.id)
+    )
+    return {row.contact_id: row.resolution for row in rows}

@@ -87,6 +87,8 @@ class Limits:
     erase: int = 100
     repeatable: frozenset[str] = frozenset()
     """Objects for which repeating an upsert by key can not make a second record."""
+    concurrency: int = 1
+    """Calls of ``upsert`` that may run side by side; more than 1 only where ``upsert`` takes 1."""
     find_lag: float = 0.0
     """Seconds for which ``find`` may miss a record that was just written."""
 

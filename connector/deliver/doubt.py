@@ -1,0 +1,148 @@
+"""Doubt: a create that may or may not have been applied is looked up before it is repeated.
+
+Only for CRMs that cannot upsert by our key. A row is looked at no sooner than its ``verify_at``
+(gate, deadline and quiet period after it was begun), and goes again only after two look-ups, some
+seconds apart, that found nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from connector import metrics
+from connector.config.models import Tuning
+from connector.deliver.claim import Claim
+from connector.deliver.destination import Destination
+from connector.ledger import deliveries
+from connector.ledger.deliveries import Delivery, Parked, Synced
+from connector.ledger.keeper import HeldLease
+from connector.ledger.lanes import lock_lanes
+from connector.ledger.leases import check_lease
+from connector.ledger.ledger import Ledger
+from connector.model.record import Lookup
+
+log = structlog.get_logger()
+
+LOOKUPS = 2
+"""Look-ups that must find nothing before a record is written again."""
+RESENDS = 3
+"""Times a record is written again for doubt before a person has to look."""
+_MARGIN = timedelta(seconds=120)
+"""How much earlier than our own clock the CRM may say that a record was made."""
+
+
+@dataclass(slots=True)
+class _Findings:
+    synced: list[Synced] = field(default_factory=list)
+    again: list[int] = field(default_factory=list)
+    later: list[int] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+
+
+async def resolve_doubt(
+    ledger: Ledger,
+    destination: Destination,
+    claim: Claim,
+    *,
+    held: HeldLease,
+    tuning: Tuning,
+) -> None:
+    """Look up every row of a claim that is in doubt and has been quiet for long enough."""
+    rows = [(plan.contact_id, row) for plan in claim.plans for row in plan.verify]
+    if not rows:
+        return
+    findings = _Findings()
+    for kind in ("contact", destination.record):
+        await _look_up(
+            destination,
+            claim,
+            [(contact_id, row) for contact_id, row in rows if row.record == kind],
+            findings,
+        )
+
+    def work(connection: Connection) -> None:
+        check_lease(connection, held.lease)
+        lock_lanes(connection, {row.lane_id for _, row in rows})
+        now = ledger.now(connection)
+        deliveries.settle_synced(connection, findings.synced, now=now)
+        deliveries.settle_parked(connection, findings.parked, now=now)
+        deliveries.settle_pending(connection, findings.again, counts=False, resend=True)
+        deliveries.settle_in_doubt(
+            connection,
+            findings.later,
+            detail="looked up once, not found; looked up again soon",
+            verify_at=now + timedelta(seconds=tuning.verify_gap),
+        )
+
+    await ledger.write(work)
+    for result, count in (
+        ("found", len(findings.synced)),
+        ("resent", len(findings.again)),
+        ("parked", len(findings.parked)),
+    ):
+        if count:
+            metrics.IN_DOUBT_RESOLVED.labels(destination.name, result).inc(count)
+    log.info(
+        "doubt.looked_up",
+        destination=destination.name,
+        found=len(findings.synced),
+        again=len(findings.again),
+        later=len(findings.later),
+        parked=len(findings.parked),
+    )
+
+
+async def _look_up(
+    destination: Destination,
+    claim: Claim,
+    rows: Sequence[tuple[int, Delivery]],
+    findings: _Findings,
+) -> None:
+    if destination.create_only and destination.on_doubt != "repeat":
+        findings.parked += [
+            Parked(row.id, "in_doubt", "this CRM can only create, so nothing tells whether it did")
+            for _, row in rows
+        ]
+        return
+    if destination.create_only:
+        findings.again += [row.id for _, row in rows]
+        return
+    size = destination.limits.find
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        obj = destination.object_of(part[0][1].record)
+        found = await destination.adapter.find(
+            obj, [_lookup(claim, contact_id, row) for contact_id, row in part]
+        )
+        for (_, row), hits in zip(part, found, strict=True):
+            _conclude(destination, row, hits, findings)
+
+
+def _lookup(claim: Claim, contact_id: int, row: Delivery) -> Lookup:
+    link = claim.links.get(contact_id)
+    return Lookup(
+        key=row.marker,
+        contact_crm_id=link.crm_id if link and row.record != "contact" else None,
+        since=row.sent_at - _MARGIN if row.sent_at else None,
+    )
+
+
+def _conclude(
+    destination: Destination, row: Delivery, hits: Sequence[str], findings: _Findings
+) -> None:
+    if hits:
+        if len(hits) > 1:
+            metrics.DUPLICATES_FOUND.labels(destination.name, row.record, "reported").inc()
+            log.warning("delivery.duplicate", destination=destination.name, copies=len(hits))
+        # Generation 0 and no hash: what was written is not known, so the row is compared again.
+        findings.synced.append(Synced(row.id, 0, hits[0], ""))
+    elif row.lookups + 1 < LOOKUPS:
+        findings.later.append(row.id)
+    elif row.resends >= RESENDS:
+        detail = "written again three times and never found: look in the CRM, then retry or discard"
+        findings.parked.append(Parked(row.id, "in_doubt", detail))
+    else:
+        findings.again.append(row.id)

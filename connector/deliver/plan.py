@@ -1,0 +1,120 @@
+"""What to do with the lanes that were claimed. Pure: rows in, intentions out.
+
+The order within a lane: the contact first, then messages by their own time. A message that is
+parked is stepped over; a contact that is not in the CRM stops its lane.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from connector.ledger.deliveries import Delivery
+from connector.model.contact import Contact
+
+OnDeleted = Literal["new_inbound", "never", "always"]
+
+
+@dataclass(slots=True)
+class LanePlan:
+    """One lane's work now."""
+
+    lane_id: int
+    contact_id: int
+    contact: Delivery | None = None
+    """The contact's delivery where the contact has to be written."""
+    messages: list[Delivery] = field(default_factory=list)
+    verify: list[Delivery] = field(default_factory=list)
+    """In doubt, and quiet for long enough to be looked up."""
+    skip: list[Delivery] = field(default_factory=list)
+    """To be skipped because their contact is."""
+
+
+def plan_lane(
+    lane_id: int,
+    contact_id: int,
+    *,
+    contact: Delivery,
+    person: Contact | None,
+    rows: Sequence[Delivery],
+    repeatable: frozenset[str],
+    on_deleted: OnDeleted,
+    now: datetime,
+) -> LanePlan:
+    """Decide one lane. ``rows`` are its open deliveries in order, ``contact`` its contact's row.
+
+    ``repeatable`` holds the record kinds whose write may simply be repeated.
+    """
+    plan = LanePlan(lane_id, contact_id)
+    match contact.state:
+        case "skipped" | "erased":
+            plan.skip = [row for row in rows if row.state == "pending"]
+            return plan
+        case "in_flight" if not _may_repeat(contact, repeatable):
+            if _is_quiet(contact, now):
+                plan.verify.append(contact)
+            return plan
+        case "pending" | "in_flight":
+            plan.contact = contact
+        case "parked":
+            if contact.error_code == "vanished" and _returns(contact, person, on_deleted):
+                plan.contact = contact
+            elif contact.crm_id is None:
+                return plan
+    for row in rows:
+        if row.record == "contact":
+            continue
+        if row.state == "in_flight" and not _may_repeat(row, repeatable):
+            if _is_quiet(row, now):
+                plan.verify.append(row)
+            break
+        plan.messages.append(row)
+    return plan
+
+
+def _may_repeat(row: Delivery, repeatable: frozenset[str]) -> bool:
+    return row.record in repeatable or row.crm_id is not None
+
+
+def _is_quiet(row: Delivery, now: datetime) -> bool:
+    return row.verify_at is not None and row.verify_at <= now
+
+
+def _returns(contact: Delivery, person: Contact | None, on_deleted: OnDeleted) -> bool:
+    """Say whether a contact that somebody deleted in the CRM may be made again.
+
+    Only a message that came after the deletion brings one back; backlog, replay and sweeps never.
+    """
+    match on_deleted:
+        case "always":
+            return True
+        case "never":
+            return False
+        case "new_inbound":
+            last = person.last_inbound_at if person else None
+            return last is not None and contact.gone_at is not None and last > contact.gone_at
+
+
+def rounds(
+    plans: Iterable[Sequence[Delivery]], *, at_once: int, alone: Mapping[int, bool] | None = None
+) -> list[list[Delivery]]:
+    """Arrange lanes' rows into rounds that are sent one after the other.
+
+    ``at_once`` 0 puts everything into one round, where a batch keeps the order by itself; else a
+    round holds at most that many rows of one lane. Rows of ``alone`` lanes get rounds of their own:
+    they were in flight when the connector died, twice or more.
+    """
+    together: list[list[Delivery]] = []
+    suspects: list[list[Delivery]] = []
+    for rows in plans:
+        if not rows:
+            continue
+        if alone and alone.get(rows[0].lane_id):
+            suspects.extend([row] for row in rows)
+            continue
+        step = at_once or len(rows)
+        for number, start in enumerate(range(0, len(rows), step)):
+            while len(together) <= number:
+                together.append([])
+            together[number].extend(rows[start : start + step])
+    return together + suspects

@@ -1,0 +1,139 @@
+"""begin -> send -> settle, for the records of one object."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from connector import metrics
+from connector.config.models import Tuning
+from connector.crm.batch import send_in_batches
+from connector.crm.client import gate
+from connector.deliver.destination import Destination
+from connector.deliver.settlement import Item, Settlement, settle_batch, write_settlement
+from connector.deliver.standing import DestinationStoppedError, Gatekeeper
+from connector.ledger import deliveries
+from connector.ledger.keeper import HeldLease
+from connector.ledger.lanes import lock_lanes
+from connector.ledger.leases import check_lease
+from connector.ledger.ledger import Ledger
+from connector.model.record import CrmObject, RecordKind
+
+log = structlog.get_logger()
+
+
+class Sender:
+    """Writes rendered records of one destination, each write intended, gated and settled."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        destination: Destination,
+        *,
+        held: HeldLease,
+        gatekeeper: Gatekeeper,
+        tuning: Tuning,
+    ) -> None:
+        self._ledger = ledger
+        self._destination = destination
+        self._held = held
+        self._gatekeeper = gatekeeper
+        self._tuning = tuning
+
+    async def send(self, obj: CrmObject, items: Sequence[Item]) -> Settlement:
+        """Write records that all have a ``crm_id`` or all have none; return what became of them.
+
+        Raises ``DestinationStoppedError`` after settling, if the destination is gated or paused now.
+        """
+        total = Settlement()
+        size = self._destination.limits.upsert[obj.name]
+        step = size * self._destination.limits.concurrency
+        for start in range(0, len(items), step):
+            part = await self._send_part(obj, items[start : start + step], size=size)
+            total.failed_lanes |= part.failed_lanes
+            total.tally += part.tally
+            total.schema_suspects |= part.schema_suspects
+        return total
+
+    async def _send_part(self, obj: CrmObject, items: Sequence[Item], *, size: int) -> Settlement:
+        repeatable = self._destination.may_repeat(obj, linked=items[0].record.crm_id is not None)
+        await self._destination.client.budgets.wait_for(
+            self._destination.expected_draws(obj, len(items))
+        )
+        longest = self._tuning.send_gate + self._tuning.request_timeout
+        await self._held.ensure(longest)
+        boot = self._ledger.clock.boot()
+        begun = await self._ledger.write(self._begin, items)
+        sending = [item for item in items if item.row.id in begun]
+        if not sending:
+            return Settlement()
+        # A write that can be repeated may start as long as the lease is ours; one that can not must
+        # start while its intent is fresh, since the next holder counts the quiet period from it.
+        deadline = self._held.trusted_until if repeatable else boot + self._tuning.send_gate
+        with gate(deadline, self._ledger.clock):
+            outcomes = await send_in_batches(
+                [item.record for item in sending],
+                size,
+                lambda records: self._destination.adapter.upsert(obj, records),
+                concurrency=self._destination.limits.concurrency,
+            )
+        settlement = settle_batch(
+            sending, outcomes, repeatable=repeatable, now=self._ledger.clock.now()
+        )
+        record = sending[0].row.record
+        await asyncio.shield(self._settle(settlement, sending, record))
+        self._count(settlement, record)
+        await self._judge(settlement)
+        return settlement
+
+    def _begin(self, connection: Connection, items: Sequence[Item]) -> set[int]:
+        check_lease(connection, self._held.lease)
+        lock_lanes(connection, {item.row.lane_id for item in items})
+        now = self._ledger.now(connection)
+        return deliveries.begin(
+            connection, [item.row.id for item in items], now=now, verify_at=self._verify_at(now)
+        )
+
+    def _verify_at(self, now: datetime) -> datetime:
+        tuning = self._tuning
+        return now + timedelta(
+            seconds=tuning.send_gate + tuning.request_timeout + tuning.quiet_period
+        )
+
+    async def _settle(
+        self, settlement: Settlement, items: Sequence[Item], record: RecordKind
+    ) -> None:
+        def settle(connection: Connection) -> None:
+            check_lease(connection, self._held.lease)
+            lock_lanes(connection, {item.row.lane_id for item in items})
+            write_settlement(
+                connection,
+                settlement,
+                destination=self._destination.name,
+                record=record,
+                now=self._ledger.now(connection),
+            )
+
+        await self._ledger.write(settle)
+
+    async def _judge(self, settlement: Settlement) -> None:
+        if settlement.good:
+            await self._gatekeeper.note_answer()
+        if settlement.cause is not None:
+            stopped = await self._gatekeeper.note_failure(settlement.cause)
+            if stopped or not settlement.good:
+                raise DestinationStoppedError
+
+    def _count(self, settlement: Settlement, record: RecordKind) -> None:
+        name = self._destination.name
+        for outcome, count in settlement.tally.items():
+            metrics.DELIVERY_OUTCOMES.labels(name, record, outcome).inc(count)
+        for row in settlement.parked:
+            metrics.DELIVERY_PARKED.labels(name, row.code).inc()
+        if settlement.relinked:
+            metrics.RELINKED.labels(name).inc(settlement.relinked)
+        latency = metrics.DELIVERY_LATENCY.labels(name)
+        for seconds in settlement.latencies:
+            latency.observe(max(0.0, seconds))

@@ -1,0 +1,273 @@
+"""The two waves of a flush: contacts before the messages that belong to them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import TemplateError
+from sqlalchemy import Connection
+
+from connector.deliver.claim import Claim
+from connector.deliver.destination import Destination
+from connector.deliver.link import Matches, associated_records, match_contacts
+from connector.deliver.plan import rounds
+from connector.deliver.send import Sender
+from connector.deliver.settlement import Item, Settlement, write_settlement
+from connector.ledger import deliveries
+from connector.ledger.deliveries import Delivery, Parked, Synced
+from connector.ledger.keeper import HeldLease
+from connector.ledger.lanes import lock_lanes
+from connector.ledger.leases import check_lease
+from connector.ledger.ledger import Ledger
+from connector.ledger.reviews import open_review
+from connector.mapping.render import Rendered
+from connector.model.contact import Contact
+from connector.model.record import JsonScalar, Record
+
+_BREATH = 100
+"""Records rendered before the event loop gets a turn: webhooks are answered meanwhile."""
+
+
+class Waves:
+    """Renders what a claim holds, compares it with what the CRM has, and sends the difference."""
+
+    def __init__(
+        self, ledger: Ledger, destination: Destination, *, held: HeldLease, sender: Sender
+    ) -> None:
+        self._ledger = ledger
+        self._destination = destination
+        self._held = held
+        self._sender = sender
+        self.failed_lanes: set[int] = set()
+        self.schema_suspects: dict[int, str] = {}
+
+    async def write_contacts(self, claim: Claim) -> dict[int, str]:
+        """Bring contacts up to date; return the ``crm_id`` of each that is in the CRM now."""
+        due = {plan.contact_id: plan.contact for plan in claim.plans if plan.contact is not None}
+        linked = {
+            contact_id: row.crm_id
+            for contact_id, row in claim.links.items()
+            if row.crm_id is not None and row.state not in ("skipped", "erased")
+        }
+        people = [claim.contacts[contact_id] for contact_id in due if contact_id not in linked]
+        matches = (
+            await match_contacts(self._ledger, self._destination, people) if people else Matches()
+        )
+        await self._set_aside(claim, due, matches)
+        creates: list[Item] = []
+        updates: list[tuple[Delivery, Rendered, str, bool]] = []
+        same: list[Synced] = []
+        broken: list[Parked] = []
+        for contact_id, row in due.items():
+            if contact_id in matches.review or contact_id in matches.skip:
+                continue
+            crm_id = linked.get(contact_id) or matches.adopt.get(contact_id)
+            try:
+                rendered = self._destination.renderer.contact(
+                    claim.contacts[contact_id], crm_id=crm_id, country=self._destination.country
+                )
+            except TemplateError as error:
+                broken.append(_unrenderable(row, error))
+                continue
+            if crm_id is None:
+                record = Record(key=row.marker, fields=rendered.for_create())
+                creates.append(Item(row, record, rendered.content_hash))
+            elif contact_id in linked and rendered.content_hash == row.content_hash:
+                same.append(Synced(row.id, row.generation, crm_id, rendered.content_hash))
+            else:
+                updates.append((row, rendered, crm_id, contact_id not in linked))
+        changed, unchanged = await self._changed(updates)
+        await self._settle(Settlement(synced=same + unchanged, parked=broken), claim, "contact")
+        for items in (changed, creates):
+            for part in rounds([[item.row] for item in items], at_once=0, alone=_suspects(items)):
+                rows = {row.id for row in part}
+                await self._send([item for item in items if item.row.id in rows])
+        return await self._links(claim)
+
+    async def _changed(
+        self, updates: Sequence[tuple[Delivery, Rendered, str, bool]]
+    ) -> tuple[list[Item], list[Synced]]:
+        """Leave out what the CRM already has and what people filled in themselves."""
+        ask = [crm_id for _, rendered, crm_id, _ in updates if rendered.if_empty]
+        fields = sorted({name for _, rendered, _, _ in updates for name in rendered.if_empty})
+        current: dict[str, Mapping[str, JsonScalar]] = {}
+        size = self._destination.limits.read
+        for start in range(0, len(ask), size):
+            current |= await self._destination.adapter.read(
+                self._destination.contact, ask[start : start + size], fields
+            )
+        items: list[Item] = []
+        unchanged: list[Synced] = []
+        for row, rendered, crm_id, adopted in updates:
+            values = rendered.for_update(current.get(crm_id))
+            if adopted and self._destination.contact.key:
+                values[self._destination.contact.key] = row.marker
+            if values:
+                record = Record(key=row.marker, fields=values, crm_id=crm_id)
+                items.append(Item(row, record, rendered.content_hash))
+            else:
+                unchanged.append(Synced(row.id, row.generation, crm_id, rendered.content_hash))
+        return items, unchanged
+
+    async def write_messages(self, claim: Claim, links: Mapping[int, str]) -> None:
+        """Write the messages of contacts that are in the CRM, in the order of each lane."""
+        ready = [plan for plan in claim.plans if plan.messages and plan.contact_id in links]
+        extra: Mapping[str, Mapping[str, str]] = {}
+        if self._destination.mapping.message.associate and ready:
+            extra = await associated_records(
+                self._destination, list(dict.fromkeys(links[p.contact_id] for p in ready))
+            )
+        items: dict[int, Item] = {}
+        settlement = Settlement()
+        orphans: list[int] = []
+        for number, (contact_id, row) in enumerate(
+            (plan.contact_id, row) for plan in ready for row in plan.messages
+        ):
+            if number % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            source = claim.source(row)
+            if not source:
+                orphans.append(row.id)
+                continue
+            crm_id = links[contact_id]
+            try:
+                rendered = self._render(row, source, claim.contacts[contact_id], crm_id)
+            except TemplateError as error:
+                settlement.parked.append(_unrenderable(row, error))
+                continue
+            if row.crm_id is not None and (
+                row.gone_at is not None or rendered.content_hash == row.content_hash
+            ):
+                settlement.synced.append(
+                    Synced(
+                        row.id,
+                        row.generation,
+                        row.crm_id,
+                        rendered.content_hash,
+                        gone_at=row.gone_at,
+                    )
+                )
+                continue
+            items[row.id] = Item(
+                row, self._record(row, rendered, crm_id, extra), rendered.content_hash
+            )
+        await self._settle(settlement, claim, self._destination.record, filtered=orphans)
+        at_once = 0 if self._destination.limits.concurrency == 1 else 1
+        lanes = [[row for row in plan.messages if row.id in items] for plan in ready]
+        for part in rounds(lanes, at_once=at_once, alone=_suspects(items.values())):
+            for new in (True, False):
+                await self._send([items[row.id] for row in part if (row.crm_id is None) is new])
+
+    def _render(self, row: Delivery, source: Any, contact: Contact, crm_id: str) -> Rendered:
+        renderer = self._destination.renderer
+        if row.record == "message":
+            return renderer.message(
+                source,
+                contact,
+                key=row.marker,
+                contact_crm_id=crm_id,
+                number=self._destination.numbers[source.number],
+            )
+        return renderer.conversation(
+            source,
+            contact,
+            key=row.marker,
+            contact_crm_id=crm_id,
+            number=self._destination.numbers[source[0].number],
+        )
+
+    @staticmethod
+    def _record(
+        row: Delivery,
+        rendered: Rendered,
+        contact_crm_id: str,
+        extra: Mapping[str, Mapping[str, str]],
+    ) -> Record:
+        if row.crm_id is not None:
+            return Record(key=row.marker, fields=rendered.for_update(None), crm_id=row.crm_id)
+        return Record(
+            key=row.marker,
+            fields=rendered.for_create(),
+            linked_crm_ids={"contact": contact_crm_id, **extra.get(contact_crm_id, {})},
+        )
+
+    async def _send(self, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        obj = self._destination.object_of(items[0].row.record)
+        settlement = await self._sender.send(obj, items)
+        self.failed_lanes |= settlement.failed_lanes
+        self.schema_suspects |= settlement.schema_suspects
+
+    async def _set_aside(self, claim: Claim, due: dict[int, Delivery], matches: Matches) -> None:
+        """Park contacts that a person must decide on, and skip those a person decided against."""
+        if not matches.review and not matches.skip:
+            return
+
+        def work(connection: Connection) -> None:
+            check_lease(connection, self._held.lease)
+            lock_lanes(connection, {row.lane_id for row in due.values()})
+            now = self._ledger.now(connection)
+            for contact_id, ids in matches.review.items():
+                open_review(
+                    connection,
+                    kind="ambiguous",
+                    destination=self._destination.name,
+                    contact_id=contact_id,
+                    candidates=[{"crm_id": crm_id} for crm_id in ids],
+                    now=now,
+                )
+            deliveries.settle_parked(
+                connection,
+                [
+                    Parked(due[contact_id].id, "ambiguous", f"{len(ids)} records of the CRM match")
+                    for contact_id, ids in matches.review.items()
+                ],
+                now=now,
+            )
+            deliveries.settle_skipped(
+                connection, [due[contact_id].id for contact_id in matches.skip], reason="operator"
+            )
+
+        await self._ledger.write(work)
+
+    async def _settle(
+        self, settlement: Settlement, claim: Claim, record: Any, *, filtered: Sequence[int] = ()
+    ) -> None:
+        """Write down what needs no call to the CRM."""
+        skipped = [row.id for plan in claim.plans for row in plan.skip]
+        if not (settlement.synced or settlement.parked or filtered or skipped):
+            return
+
+        def work(connection: Connection) -> None:
+            check_lease(connection, self._held.lease)
+            lock_lanes(connection, {plan.lane_id for plan in claim.plans})
+            now = self._ledger.now(connection)
+            write_settlement(
+                connection, settlement, destination=self._destination.name, record=record, now=now
+            )
+            deliveries.settle_skipped(connection, filtered, reason="filtered")
+            deliveries.settle_skipped(connection, skipped, reason="blocked")
+
+        await self._ledger.write(work)
+
+    async def _links(self, claim: Claim) -> dict[int, str]:
+        rows = await self._ledger.read(
+            deliveries.contact_deliveries,
+            self._destination.name,
+            [plan.contact_id for plan in claim.plans],
+        )
+        return {
+            contact_id: row.crm_id
+            for contact_id, row in rows.items()
+            if row.crm_id is not None and row.state not in ("skipped", "erased")
+        }
+
+
+def _suspects(items: Any) -> dict[int, bool]:
+    """Return lanes whose rows were in flight at two deaths or more: they are sent alone."""
+    return {item.row.lane_id: True for item in items if item.row.crash_count >= 2}
+
+
+def _unrenderable(row: Delivery, error: TemplateError) -> Parked:
+    return Parked(row.id, "rejected.mapping", f"the mapping can not be rendered: {error.message}")

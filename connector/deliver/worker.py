@@ -1,0 +1,324 @@
+"""The delivery worker of one destination: probe, flush, rest, wait for company."""
+
+import asyncio
+import random
+from collections.abc import Collection
+from datetime import datetime
+from time import perf_counter
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.config.models import Tuning
+from connector.deliver.backoff import company_wait, lane_backoff
+from connector.deliver.claim import LANES_AT_ONCE, Claim, claim_work
+from connector.deliver.destination import Destination
+from connector.deliver.doubt import resolve_doubt
+from connector.deliver.send import Sender
+from connector.deliver.standing import DestinationStoppedError, Gatekeeper
+from connector.deliver.waves import Waves
+from connector.errors import CrmError
+from connector.ledger import deliveries, destinations
+from connector.ledger.destinations import Standing, load_standing
+from connector.ledger.keeper import HeldLease
+from connector.ledger.lanes import (
+    LaneHead,
+    LaneRest,
+    lane_heads,
+    lock_lanes,
+    next_due_at,
+    rest_lanes,
+    stopped_lanes,
+)
+from connector.ledger.leases import check_lease
+from connector.ledger.ledger import Ledger
+
+log = structlog.get_logger()
+
+POLL = 1.0
+"""Seconds after which work put down by another process is noticed."""
+_SCHEMA_AGE = 300.0
+"""Seconds between two looks at the CRM's schema while something about it is wrong."""
+
+
+class Worker:
+    """Delivers what one destination's lanes hold, for as long as the lease is held."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        destination: Destination,
+        *,
+        tuning: Tuning,
+        draw: random.Random | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._destination = destination
+        self._tuning = tuning
+        self._draw = draw or random.Random()  # noqa: S311 - jitter, not a secret
+        self._schema_read_at = float("-inf")
+        self._probed_at = float("-inf")
+        self._suspected: dict[str, float] = {}
+        self._last_flush = float("-inf")
+        self._more = False
+
+    async def run(self, held: HeldLease, *, wake: asyncio.Event, stop: asyncio.Event) -> None:
+        """Deliver until ``stop``. ``wake`` says that something was put on a lane."""
+        gatekeeper = Gatekeeper(
+            self._ledger,
+            self._destination.name,
+            lease=held.lease,
+            breaker_min=self._tuning.breaker_min,
+            breaker_max=self._tuning.breaker_max,
+        )
+        taken_over = False
+        while not stop.is_set():
+            wake.clear()
+            standing = await self._ledger.read(load_standing, self._destination.name)
+            gatekeeper.outages = standing.outages
+            wait = await self._admit(standing, gatekeeper)
+            if wait is None and not taken_over:
+                await self._take_over(held)
+                taken_over = True
+            if wait is None:
+                await self._wait_for_company(stop)
+                wait = await self._step(held, gatekeeper, half_open=bool(standing.outages))
+            if wait > 0:
+                await _wait_for_either(wake, stop, wait)
+
+    async def _admit(self, standing: Standing, gatekeeper: Gatekeeper) -> float | None:
+        """Return ``None`` if the destination may be worked for, else the seconds to wait."""
+        now = await self._ledger.read(self._ledger.now)
+        if standing.paused_reason == "operator":
+            return POLL
+        if standing.blocked_until is not None and standing.blocked_until > now:
+            return min(POLL, (standing.blocked_until - now).total_seconds())
+        needs_probe = standing.paused_reason is not None or (
+            standing.blocked_reason == "broken" and standing.outages > 0
+        )
+        try:
+            if standing.paused_reason is not None and not self._is_probe_due():
+                return POLL
+            if needs_probe:
+                self._schema_read_at = float("-inf")
+                await self._destination.adapter.account()
+            if self._is_schema_due():
+                missing = await self._learn_schema(gatekeeper)
+                if missing:
+                    return POLL
+            if standing.paused_reason is not None:
+                await gatekeeper.resume()
+            elif needs_probe:
+                await self._ledger.write(
+                    destinations.unblock, self._destination.name, outages=standing.outages
+                )
+        except CrmError as error:
+            if not await gatekeeper.note_failure(error):
+                return self._tuning.backoff_min
+            return POLL
+        return None
+
+    def _is_probe_due(self) -> bool:
+        now = self._ledger.clock.boot()
+        if now - self._probed_at < self._tuning.probe:
+            return False
+        self._probed_at = now
+        return True
+
+    def _is_schema_due(self) -> bool:
+        age = self._ledger.clock.boot() - self._schema_read_at
+        return (
+            not self._destination.ready
+            or age == float("inf")
+            or (bool(self._destination.degraded) and age > _SCHEMA_AGE)
+        )
+
+    async def _learn_schema(self, gatekeeper: Gatekeeper) -> list[str]:
+        self._schema_read_at = self._ledger.clock.boot()
+        missing = await self._destination.learn_schema()
+        name = self._destination.name
+        await self._ledger.write(destinations.degrade, name, sorted(self._destination.degraded))
+        if missing:
+            reason = "setup" if any(path.endswith(".key") for path in missing) else "schema"
+            await gatekeeper.pause(reason, f"the CRM lacks {', '.join(missing)}")
+        return missing
+
+    async def _take_over(self, held: HeldLease) -> None:
+        """Sort out what the last holder left, and give a changed mapping's refusals another try."""
+
+        def work(connection: Connection) -> dict[str, int]:
+            check_lease(connection, held.lease)
+            now = self._ledger.now(connection)
+            counts = deliveries.take_over(
+                connection,
+                self._destination.name,
+                repeatable=self._destination.repeatable,
+                now=now,
+            )
+            counts["remapped"] = destinations.adopt_mapping(
+                connection,
+                self._destination.name,
+                digest=self._destination.mapping.digest,
+                now=now,
+            )
+            return counts
+
+        counts = await self._ledger.write(work)
+        log.info("destination.taken_over", destination=self._destination.name, **counts)
+
+    async def _step(self, held: HeldLease, gatekeeper: Gatekeeper, *, half_open: bool) -> float:
+        """Flush once; return the seconds until there is reason to look again."""
+        sender = Sender(
+            self._ledger,
+            self._destination,
+            held=held,
+            gatekeeper=gatekeeper,
+            tuning=self._tuning,
+        )
+        waves = Waves(self._ledger, self._destination, held=held, sender=sender)
+        started = perf_counter()
+        claim = await self._ledger.read(
+            claim_work,
+            self._ledger,
+            self._destination.name,
+            repeatable=self._destination.repeatable,
+            on_deleted=self._destination.on_deleted,
+            lanes_at_once=1 if half_open else LANES_AT_ONCE,
+        )
+        if not claim.lanes:
+            self._more = False
+            return await self._until_next_due(claim.now)
+        self._last_flush = self._ledger.clock.boot()
+        self._more = claim.full
+        stopped = False
+        try:
+            await resolve_doubt(
+                self._ledger, self._destination, claim, held=held, tuning=self._tuning
+            )
+            links = await waves.write_contacts(claim)
+            await waves.write_messages(claim, links)
+        except DestinationStoppedError:
+            stopped = True
+        except CrmError as error:
+            stopped = True
+            await gatekeeper.note_failure(error)
+        await self._heed_schema(waves.schema_suspects, gatekeeper)
+        await self._rest(claim, held, failed=waves.failed_lanes)
+        log.info(
+            "delivery.flushed",
+            destination=self._destination.name,
+            lanes=len(claim.lanes),
+            rows=sum(len(plan.messages) for plan in claim.plans),
+            stopped=stopped,
+            ms=round((perf_counter() - started) * 1000),
+        )
+        if stopped:
+            wait = self._tuning.backoff_min * 2 ** max(0, gatekeeper.failures - 1)
+            return min(wait, self._tuning.breaker_min) if gatekeeper.failures else 0.0
+        return 0.0
+
+    async def _heed_schema(self, suspects: dict[int, str], gatekeeper: Gatekeeper) -> None:
+        """Look at the schema again if the CRM refused records for a field that may be gone.
+
+        If it is, those records go again without it, or wait for a required one, instead of
+        thousands of dead letters.
+        """
+        now = self._ledger.clock.boot()
+        fresh = {
+            fieldname
+            for fieldname in suspects.values()
+            if now - self._suspected.get(fieldname, float("-inf")) > _SCHEMA_AGE
+        }
+        if not fresh:
+            return
+        self._suspected |= dict.fromkeys(fresh, now)
+        try:
+            before = self._destination.degraded
+            missing = await self._learn_schema(gatekeeper)
+        except CrmError as error:
+            await gatekeeper.note_failure(error)
+            return
+        gone = {path.rpartition(".")[2] for path in self._destination.degraded - before}
+        gone |= {path.rpartition(".")[2] for path in missing}
+        again = [row_id for row_id, fieldname in suspects.items() if fieldname in gone]
+
+        def work(connection: Connection) -> None:
+            deliveries.settle_pending(connection, again, counts=False)
+
+        await self._ledger.write(work)
+
+    async def _rest(self, claim: Claim, held: HeldLease, *, failed: Collection[int]) -> None:
+        """Write down when each claimed lane is due again. The lane is locked, then looked at."""
+
+        def work(connection: Connection) -> None:
+            check_lease(connection, held.lease)
+            ids = [lane.id for lane in claim.lanes]
+            lock_lanes(connection, ids)
+            now = self._ledger.now(connection)
+            heads = lane_heads(connection, ids)
+            stopped = stopped_lanes(connection, list(heads))
+            rest_lanes(
+                connection,
+                [
+                    self._rest_of(lane.id, lane.failures, heads.get(lane.id), stopped, failed, now)
+                    for lane in claim.lanes
+                ],
+            )
+
+        await self._ledger.write(work)
+
+    def _rest_of(
+        self,
+        lane_id: int,
+        failures: int,
+        head: LaneHead | None,
+        stopped: Collection[int],
+        failed: Collection[int],
+        now: datetime,
+    ) -> LaneRest:
+        if head is None:
+            return LaneRest(lane_id, None, 0)
+        if lane_id in failed:
+            wait = lane_backoff(
+                failures + 1,
+                shortest=self._tuning.backoff_min,
+                longest=self._tuning.backoff_max,
+                draw=self._draw,
+            )
+            return LaneRest(lane_id, now + wait, failures + 1)
+        if head.state == "in_flight":
+            return LaneRest(lane_id, head.verify_at or now, failures)
+        if lane_id in stopped:
+            return LaneRest(lane_id, None, 0)
+        return LaneRest(lane_id, now, 0)
+
+    async def _until_next_due(self, now: datetime) -> float:
+        due = await self._ledger.read(next_due_at, self._destination.name)
+        if due is None:
+            return POLL
+        return min(POLL, max(0.05, (due - now).total_seconds()))
+
+    async def _wait_for_company(self, stop: asyncio.Event) -> None:
+        """Let changes wait for others to share their calls: longer while calls are scarce.
+
+        A backlog does not wait, and neither does the first change after a quiet time.
+        """
+        if self._more:
+            return
+        wait = company_wait(
+            self._destination.batch_wait.total_seconds(),
+            self._destination.client.budgets.scarcity(),
+        )
+        since = self._ledger.clock.boot() - self._last_flush
+        if since < wait:
+            await _wait_for_either(stop, stop, wait - since)
+
+
+async def _wait_for_either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
+    waits = {asyncio.ensure_future(first.wait()), asyncio.ensure_future(second.wait())}
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
