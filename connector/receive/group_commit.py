@@ -1,0 +1,171 @@
+"""Group commit: webhooks that arrive together share one commit, and each is answered after it.
+
+One commit runs at a time. What arrives meanwhile waits in a queue that is bounded in number and
+in bytes, and goes into the next; while nothing runs, a commit starts at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from connector import metrics
+from connector.errors import ConnectorError, LedgerError
+from connector.ledger.ledger import Ledger
+from connector.ledger.webhooks import digest_body, store_webhooks
+
+_log = structlog.get_logger(__name__)
+_PATIENCE: Final = 4.5
+"""Seconds after which a webhook that is not stored yet is refused; Meta sends it again."""
+
+
+@dataclass(slots=True, eq=False)
+class _Item:
+    digest: bytes
+    body: bytes
+    stored: asyncio.Future[None]
+    offered_at: float
+
+
+class GroupCommit:
+    """The queue between requests and the ledger; belongs to one event loop."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        on_stored: Callable[[], object] = lambda: None,
+        capacity: int = 512,
+        group_items: int = 64,
+        group_bytes: int = 4 * 1024 * 1024,
+        patience: float = _PATIENCE,
+    ) -> None:
+        """Store into ``ledger`` and call ``on_stored`` after every commit that brought rows.
+
+        At most ``capacity`` webhooks wait. A commit takes at most ``group_items`` of them, and no
+        more than ``group_bytes`` unless one alone is larger. ``patience`` is in seconds.
+        """
+        self._ledger = ledger
+        self._key = ledger.key
+        self._on_stored = on_stored
+        self._capacity = capacity
+        self._group_items = group_items
+        self._group_bytes = group_bytes
+        self._patience = patience
+        self._queue: deque[_Item] = deque()
+        self._group: list[_Item] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._failing = False
+        metrics.INTAKE_QUEUE.set_function(lambda: len(self._queue))
+
+    @property
+    def fullness(self) -> float:
+        """How full the queue is, from 0 to 1."""
+        return len(self._queue) / self._capacity
+
+    @property
+    def full(self) -> bool:
+        """Whether a webhook offered now would be refused."""
+        return len(self._queue) >= self._capacity
+
+    def offer(self, body: bytes) -> asyncio.Future[None] | None:
+        """Queue a body; the future is done after its commit, or has the ``LedgerError`` of it.
+
+        Returns ``None``, and takes nothing, while the queue is full.
+        """
+        if self.full:
+            return None
+        loop = asyncio.get_running_loop()
+        item = _Item(digest_body(self._key, body), body, loop.create_future(), loop.time())
+        self._queue.append(item)
+        if self._writer is None:
+            self._writer = loop.create_task(self._write_groups())
+        if self._watch is None:
+            self._watch = loop.call_later(self._patience, self._refuse_overdue)
+        return item.stored
+
+    async def drain(self) -> None:
+        """Wait until everything queued is stored or refused."""
+        while self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    async def _write_groups(self) -> None:
+        try:
+            while self._queue:
+                self._group = self._take_group()
+                await self._write_group(self._group)
+                self._group = []
+        finally:
+            self._group = []
+            self._writer = None
+
+    async def _write_group(self, group: list[_Item]) -> None:
+        try:
+            new = await self._ledger.write(_store, self._ledger, group)
+        except ConnectorError as error:
+            self._note_failure(error)
+            _refuse(group, error)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it was, the senders must be answered
+            _log.exception("intake.broken")
+            _refuse(group, LedgerError(f"the ledger failed: {type(error).__name__}"))
+            return
+        for item in group:
+            if not item.stored.done():
+                item.stored.set_result(None)
+        metrics.INTAKE_COMMIT.observe(len(group))
+        if self._failing:
+            self._failing = False
+            _log.info("intake.recovered")
+        if new:
+            self._on_stored()
+
+    def _take_group(self) -> list[_Item]:
+        queue = self._queue
+        group = [queue.popleft()]
+        room = self._group_bytes - len(group[0].body)
+        while queue and len(group) < self._group_items:
+            room -= len(queue[0].body)
+            if room < 0:
+                break
+            group.append(queue.popleft())
+        return group
+
+    def _refuse_overdue(self) -> None:
+        """Refuse what waited too long, though a commit under way may still store it."""
+        loop = asyncio.get_running_loop()
+        overdue = loop.time() - self._patience
+        late = [item for item in self._group if item.offered_at <= overdue]
+        while self._queue and self._queue[0].offered_at <= overdue:
+            late.append(self._queue.popleft())
+        if late:
+            error = LedgerError("the ledger takes too long")
+            self._note_failure(error)
+            _refuse(late, error)
+        waiting = [item for item in self._group if not item.stored.done()] or self._queue
+        self._watch = (
+            loop.call_at(waiting[0].offered_at + self._patience, self._refuse_overdue)
+            if waiting
+            else None
+        )
+
+    def _note_failure(self, error: ConnectorError) -> None:
+        if not self._failing:
+            self._failing = True
+            _log.error("intake.failing", error=str(error), remedy=error.remedy)
+
+
+def _store(connection: Connection, ledger: Ledger, group: list[_Item]) -> int:
+    bodies = [(item.digest, item.body) for item in group]
+    return store_webhooks(connection, bodies, now=ledger.now(connection))
+
+
+def _refuse(items: list[_Item], error: ConnectorError) -> None:
+    for item in items:
+        if not item.stored.done():
+            item.stored.set_exception(error)
