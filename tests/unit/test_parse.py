@@ -1,0 +1,422 @@
+"""Webhook bodies become events; what is not understood is kept and stops nothing."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.model.events import Kept, MessageEvent, Parsed, StatusEvent
+from connector.model.identity import Identity
+from connector.record.parse import parse
+
+ANA: Mapping[str, Any] = {
+    "profile": {"name": "Ana Souza", "username": "anasouza"},
+    "wa_id": "5511987654321",
+    "user_id": "BR.1349120865530274",
+}
+TEXT: Mapping[str, Any] = {
+    "from": "5511987654321",
+    "from_user_id": "BR.1349120865530274",
+    "id": "wamid.A",
+    "timestamp": "1764000000",
+    "type": "text",
+    "text": {"body": "Oi, tudo bem?"},
+}
+SENT_AT = datetime(2025, 11, 24, 16, 0, tzinfo=UTC)
+
+
+def value(**parts: Any) -> dict[str, Any]:
+    return {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "551133334444", "phone_number_id": "106540352242922"},
+        **parts,
+    }
+
+
+def envelope(*changes: Any, field: str = "messages") -> dict[str, Any]:
+    return {
+        "object": "whatsapp_business_account",
+        "entry": [
+            {"id": "102290129340398", "changes": [{"field": field, "value": c} for c in changes]}
+        ],
+    }
+
+
+def read(body: Any) -> Parsed:
+    return parse(json.dumps(body).encode())
+
+
+def read_messages(*messages: Any, contacts: Any = (ANA,)) -> Parsed:
+    return read(envelope(value(contacts=list(contacts), messages=list(messages))))
+
+
+def only_message(*messages: Any, contacts: Any = (ANA,)) -> MessageEvent:
+    parsed = read_messages(*messages, contacts=contacts)
+    assert parsed.kept == []
+    (event,) = parsed.events
+    assert isinstance(event, MessageEvent)
+    return event
+
+
+def test_a_text_message_is_read_whole() -> None:
+    event = only_message(TEXT)
+
+    assert event == MessageEvent(
+        phone_number_id="106540352242922",
+        wamid="wamid.A",
+        direction="in",
+        kind="text",
+        content={"text": "Oi, tudo bem?"},
+        sent_at=SENT_AT,
+        person=Identity(
+            user_id="BR.1349120865530274",
+            wa_id="5511987654321",
+            username="anasouza",
+            profile_name="Ana Souza",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "content"),
+    [
+        (
+            "image",
+            {"id": 77, "mime_type": "image/jpeg", "sha256": "aGFzaA==", "caption": "A fachada"},
+            {
+                "media": {"id": "77", "mime_type": "image/jpeg", "sha256": "aGFzaA=="},
+                "caption": "A fachada",
+            },
+        ),
+        (
+            "audio",
+            {"id": "78", "mime_type": "audio/ogg; codecs=opus", "voice": True},
+            {"media": {"id": "78", "mime_type": "audio/ogg; codecs=opus", "voice": True}},
+        ),
+        ("video", {"id": "79", "caption": None}, {"media": {"id": "79"}}),
+        (
+            "document",
+            {"id": "80", "filename": "orçamento.pdf", "url": "https://lookaside.fbsbx.com/x"},
+            {
+                "media": {
+                    "id": "80",
+                    "filename": "orçamento.pdf",
+                    "url": "https://lookaside.fbsbx.com/x",
+                }
+            },
+        ),
+        (
+            "sticker",
+            {"id": "81", "mime_type": "image/webp", "animated": False},
+            {"media": {"id": "81", "mime_type": "image/webp"}},
+        ),
+    ],
+)
+def test_media_is_named_with_its_caption(
+    kind: str, part: dict[str, Any], content: dict[str, Any]
+) -> None:
+    event = only_message({**TEXT, "type": kind, kind: part})
+
+    assert event.kind == kind
+    assert event.content == content
+
+
+def test_every_entry_change_and_element_is_walked() -> None:
+    def text(wamid: str) -> dict[str, Any]:
+        return {**TEXT, "id": wamid}
+
+    body = envelope(value(messages=[text("1"), text("2")]), value(messages=[text("3")]))
+    body["entry"] += envelope(value(messages=[text("4"), text("5")]))["entry"]
+
+    assert [e.wamid for e in read(body).events] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_status_is_read_with_what_it_says_of_failure_and_price() -> None:
+    parsed = read(
+        envelope(
+            value(
+                contacts=[ANA],
+                statuses=[
+                    {
+                        "id": "wamid.B",
+                        "status": "failed",
+                        "timestamp": 1764000000,
+                        "recipient_id": "5511987654321",
+                        "pricing": {"billable": False, "category": "utility"},
+                        "errors": [
+                            {
+                                "code": 131049,
+                                "title": "Not delivered",
+                                "error_data": {"details": "healthy ecosystem"},
+                            }
+                        ],
+                    }
+                ],
+            )
+        )
+    )
+
+    assert parsed.kept == []
+    assert parsed.events == [
+        StatusEvent(
+            phone_number_id="106540352242922",
+            wamid="wamid.B",
+            status="failed",
+            at=SENT_AT,
+            person=Identity(
+                user_id="BR.1349120865530274",
+                wa_id="5511987654321",
+                username="anasouza",
+                profile_name="Ana Souza",
+            ),
+            details={
+                "failure": {
+                    "code": "131049",
+                    "title": "Not delivered",
+                    "detail": "healthy ecosystem",
+                },
+                "pricing": {"category": "utility", "billable": False},
+            },
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "timestamp", [1764000000, "1764000000", 1764000000000, "1764000000000", 1764000000.0]
+)
+def test_a_time_may_be_text_or_number_seconds_or_milliseconds(timestamp: Any) -> None:
+    assert only_message({**TEXT, "timestamp": timestamp}).sent_at == SENT_AT
+
+
+def test_cards_are_matched_by_user_id_then_phone_and_never_by_position() -> None:
+    bia = {"profile": {"name": "Bia"}, "user_id": "BR.2"}
+    caio = {"profile": {"name": "Caio"}, "wa_id": "+5521912345678"}
+    parsed = read_messages(
+        {**TEXT, "id": "1", "from": "552112345678", "from_user_id": None},
+        {**TEXT, "id": "2", "from": None, "from_user_id": "BR.2"},
+        {**TEXT, "id": "3", "from": "5585999990000", "from_user_id": "BR.3"},
+        contacts=[ANA, bia, caio],
+    )
+
+    people = [e.person for e in parsed.events]
+    assert [p.profile_name for p in people] == [None, "Bia", None]
+
+
+def test_the_ninth_digit_does_not_hide_a_card() -> None:
+    caio = {"profile": {"name": "Caio"}, "wa_id": "5521912345678"}
+
+    assert only_message({**TEXT, "from": "552181234567"}, contacts=[caio]).person.profile_name is (
+        None
+    )
+    event = only_message(
+        {**TEXT, "from": "552191234567", "from_user_id": None},
+        contacts=[{**caio, "wa_id": "5521991234567"}],
+    )
+    assert event.person.profile_name == "Caio"
+    assert event.person.wa_id == "552191234567"
+
+
+def test_a_card_of_another_person_with_the_same_phone_is_not_taken() -> None:
+    event = only_message({**TEXT, "from_user_id": "BR.9"}, contacts=[ANA])
+
+    assert event.person == Identity(user_id="BR.9", wa_id="5511987654321")
+
+
+@pytest.mark.parametrize("name", ["from", "from_user_id"])
+def test_a_user_id_is_one_wherever_it_stands(name: str) -> None:
+    message = {k: v for k, v in TEXT.items() if k not in {"from", "from_user_id"}}
+
+    person = only_message({**message, name: "EG.77aB"}, contacts=[]).person
+
+    assert person == Identity(user_id="EG.77aB")
+
+
+def test_a_reply_a_forward_an_ad_and_a_group_come_with_any_type() -> None:
+    event = only_message(
+        {
+            **TEXT,
+            "group_id": "Y2FwaV9n",
+            "context": {"id": "wamid.PREV", "frequently_forwarded": True},
+            "referral": {"source_id": 120226305854810726, "ctwa_clid": "Aff", "headline": None},
+        }
+    )
+
+    assert event.content == {
+        "text": "Oi, tudo bem?",
+        "reply_to": "wamid.PREV",
+        "frequently_forwarded": True,
+        "referral": {"source_id": "120226305854810726", "ctwa_clid": "Aff"},
+        "group_id": "Y2FwaV9n",
+    }
+
+
+def test_fields_nobody_knows_yet_change_nothing() -> None:
+    noisy = {**TEXT, "from_logical_id": "1", "novelty": {"a": [1]}, "text": {"body": "x", "z": 1}}
+
+    assert only_message(noisy).content == {"text": "x"}
+
+
+def test_an_unknown_field_and_an_unknown_type_are_counted_where_they_stood() -> None:
+    body = envelope(
+        value(
+            messages=[{**TEXT, "type": "hologram"}, TEXT],
+            sightings=[{"a": 1}, {"a": 2}],
+        )
+    )
+    body["entry"] += envelope({"x": 1}, field="new thing")["entry"]
+
+    parsed = read(body)
+
+    assert [e.wamid for e in parsed.events] == ["wamid.A"]
+    assert parsed.kept == [
+        Kept("unknown", "messages", "messages/hologram"),
+        Kept("unknown", "messages", "messages/sightings"),
+        Kept("unknown", "messages", "messages/sightings"),
+        Kept("unknown", "new_thing", "new_thing"),
+    ]
+
+
+def test_a_message_without_a_type_is_known_by_its_part() -> None:
+    message = {k: v for k, v in TEXT.items() if k != "type"}
+
+    assert only_message(message).kind == "text"
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+HUGE = "7" * 5_000
+MALFORMED = {
+    "null": "null",
+    "a number": "5",
+    "a text": '"message"',
+    "a list": "[]",
+    "no id": json.dumps({**TEXT, "id": None}),
+    "a NUL in the id": json.dumps({**TEXT, "id": "wamid.\0"}),
+    "a lone surrogate in the id": json.dumps({**TEXT, "id": "wamid.\ud800"}),
+    "text that is a list": json.dumps({**TEXT, "text": ["x"]}),
+    "an integer of 5,000 digits": json.dumps(TEXT).replace('"1764000000"', HUGE),
+    "nesting of 100,000": json.dumps(TEXT).replace('"Oi, tudo bem?"', DEEP),
+}
+
+
+def test_ten_malformed_of_fifty_are_kept_and_forty_are_read() -> None:
+    good = [json.dumps({**TEXT, "id": f"wamid.{n}"}) for n in range(40)]
+    elements = [x for n, bad in enumerate(MALFORMED.values()) for x in (*good[n::10], bad)]
+    body = json.dumps(envelope(value(messages=["HERE"]))).replace('"HERE"', ",".join(elements))
+
+    parsed = parse(body.encode())
+
+    assert parsed.error is None
+    assert {e.wamid for e in parsed.events} == {f"wamid.{n}" for n in range(40)}
+    assert len(parsed.kept) == 10
+    assert {k.reason for k in parsed.kept} == {"unparsable"}
+
+
+def test_a_message_with_nul_or_lone_surrogates_in_its_text_is_cleaned_and_read() -> None:
+    event = only_message({**TEXT, "text": {"body": "a\0b\ud83dc 😀"}})
+
+    assert event.content["text"] == "ab\ufffdc 😀"
+
+
+def test_a_number_too_long_inside_an_unknown_part_harms_nothing() -> None:
+    body = json.dumps(envelope(value(messages=[{**TEXT, "novelty": "HERE"}])))
+
+    for strange in (HUGE, f"0.{HUGE}", f"-{HUGE}e9", DEEP, "NaN", "-Infinity", "1e999"):
+        parsed = parse(body.replace('"HERE"', strange).encode())
+
+        assert [e.wamid for e in parsed.events] == ["wamid.A"], strange[:10]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"hello",
+        b"{",
+        b"null",
+        b"5",
+        b"[]",
+        b"{}",
+        b'{"entry": 5}',
+        b'{"entry": {}}',
+        b"\xff\xfe",
+        DEEP.encode(),
+        HUGE.encode(),
+        b"[" * 100_000,
+        b'{"entry": [' + b"1" * 5_000,
+    ],
+)
+def test_a_body_that_says_nothing_is_an_error_and_no_exception(body: bytes) -> None:
+    parsed = parse(body)
+
+    assert parsed.error
+    assert parsed.events == []
+
+
+@pytest.mark.parametrize(
+    "broken", [None, 5, "x", {}, {"changes": None}, {"changes": [None]}, {"changes": [{}]}]
+)
+def test_a_broken_entry_does_not_spoil_the_next(broken: Any) -> None:
+    body = envelope(value(messages=[TEXT]))
+    body["entry"].insert(0, broken)
+
+    parsed = read(body)
+
+    assert [e.wamid for e in parsed.events] == ["wamid.A"]
+    assert [k.reason for k in parsed.kept] == ["unparsable"]
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(
+        ["text", "image", "failed", "wamid.A", "BR.1", "5511987654321", "1764000000"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["id", "from", "type", "text", "body", "timestamp", "status", "image", "contacts"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(
+    st.lists(json_values, max_size=4),
+    st.lists(json_values, max_size=4),
+    json_values,
+    json_values,
+)
+def test_whatever_stands_in_a_body_every_element_is_an_event_or_kept(
+    messages: list[Any], statuses: list[Any], contacts: Any, metadata: Any
+) -> None:
+    parsed = read(
+        envelope(
+            {
+                "metadata": metadata,
+                "contacts": contacts,
+                "messages": messages,
+                "statuses": statuses,
+            }
+        )
+    )
+
+    assert len(parsed.events) + len(parsed.kept) == len(messages) + len(statuses)
+    for event in parsed.events:
+        json.dumps(event.content if isinstance(event, MessageEvent) else event.details).encode()
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_parsing_fail(body: bytes) -> None:
+    parse(body)
