@@ -14,6 +14,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.sources import load_contacts, load_conversations, load_messages
 from connector.model.contact import Contact
 from connector.model.message import Message
+from connector.model.record import RecordKind
 
 LANES_AT_ONCE = 1000
 ROWS_AT_ONCE = 2000
@@ -47,7 +48,7 @@ def claim_work(
     ledger: Ledger,
     destination: str,
     *,
-    repeatable: frozenset[str],
+    repeatable: frozenset[RecordKind],
     on_deleted: OnDeleted,
     lanes_at_once: int = LANES_AT_ONCE,
 ) -> Claim:

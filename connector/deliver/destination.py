@@ -67,9 +67,9 @@ class Destination:
         return "conversation" if self.mapping.message.granularity == "conversation" else "message"
 
     @property
-    def repeatable(self) -> frozenset[str]:
+    def repeatable(self) -> frozenset[RecordKind]:
         """The record kinds whose write may be repeated without a look-up."""
-        kinds: set[str] = set()
+        kinds: set[RecordKind] = set()
         if self.contact.name in self.limits.repeatable:
             kinds.add("contact")
         if self.message.name in self.limits.repeatable:

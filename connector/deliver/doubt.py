@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import metrics
-from connector.config.models import Tuning
+from connector.config.models import TuningSettings
 from connector.deliver.claim import Claim
 from connector.deliver.destination import Destination
 from connector.ledger import deliveries
@@ -48,7 +48,7 @@ async def resolve_doubt(
     claim: Claim,
     *,
     held: HeldLease,
-    tuning: Tuning,
+    tuning: TuningSettings,
 ) -> None:
     """Look up every row of a claim that is in doubt and has been quiet for long enough."""
     rows = [(plan.contact_id, row) for plan in claim.plans for row in plan.verify]

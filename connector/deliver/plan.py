@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from connector.ledger.deliveries import Delivery
+from connector.ledger.deliveries import OPEN, Delivery
 from connector.model.contact import Contact
+from connector.model.record import RecordKind
 
 OnDeleted = Literal["new_inbound", "never", "always"]
 
@@ -37,7 +38,7 @@ def plan_lane(
     contact: Delivery,
     person: Contact | None,
     rows: Sequence[Delivery],
-    repeatable: frozenset[str],
+    repeatable: frozenset[RecordKind],
     on_deleted: OnDeleted,
     now: datetime,
 ) -> LanePlan:
@@ -46,33 +47,34 @@ def plan_lane(
     ``repeatable`` holds the record kinds whose write may simply be repeated.
     """
     plan = LanePlan(lane_id, contact_id)
-    match contact.state:
-        case "skipped" | "erased":
-            plan.skip = [row for row in rows if row.state == "pending"]
-            return plan
-        case "in_flight" if not _may_repeat(contact, repeatable):
-            if _is_quiet(contact, now):
-                plan.verify.append(contact)
-            return plan
-        case "pending" | "in_flight":
-            plan.contact = contact
-        case "parked":
-            if contact.error_code == "vanished" and _returns(contact, person, on_deleted):
-                plan.contact = contact
-            elif contact.crm_id is None:
-                return plan
+    if contact.state in ("skipped", "erased"):
+        plan.skip = [row for row in rows if row.state == "pending"]
+        return plan
+    if contact.state == "in_flight" and not _may_repeat(contact, repeatable):
+        plan.verify = [contact] if _is_quiet(contact, now) else []
+        return plan
+    if contact.state in OPEN or _returns(contact, person, on_deleted):
+        plan.contact = contact
+    elif contact.crm_id is None:
+        return plan
+    _plan_messages(plan, rows, repeatable=repeatable, now=now)
+    return plan
+
+
+def _plan_messages(
+    plan: LanePlan, rows: Sequence[Delivery], *, repeatable: frozenset[RecordKind], now: datetime
+) -> None:
+    """Take messages up to the first that is in doubt: that is what order means."""
     for row in rows:
         if row.record == "contact":
             continue
         if row.state == "in_flight" and not _may_repeat(row, repeatable):
-            if _is_quiet(row, now):
-                plan.verify.append(row)
-            break
+            plan.verify += [row] if _is_quiet(row, now) else []
+            return
         plan.messages.append(row)
-    return plan
 
 
-def _may_repeat(row: Delivery, repeatable: frozenset[str]) -> bool:
+def _may_repeat(row: Delivery, repeatable: frozenset[RecordKind]) -> bool:
     return row.record in repeatable or row.crm_id is not None
 
 
@@ -85,14 +87,12 @@ def _returns(contact: Delivery, person: Contact | None, on_deleted: OnDeleted) -
 
     Only a message that came after the deletion brings one back; backlog, replay and sweeps never.
     """
-    match on_deleted:
-        case "always":
-            return True
-        case "never":
-            return False
-        case "new_inbound":
-            last = person.last_inbound_at if person else None
-            return last is not None and contact.gone_at is not None and last > contact.gone_at
+    if contact.state != "parked" or contact.error_code != "vanished" or on_deleted == "never":
+        return False
+    if on_deleted == "always":
+        return True
+    last = person.last_inbound_at if person else None
+    return last is not None and contact.gone_at is not None and last > contact.gone_at
 
 
 def rounds(

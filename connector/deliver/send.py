@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import metrics
-from connector.config.models import Tuning
+from connector.config.models import TuningSettings
 from connector.crm.batch import send_in_batches
 from connector.crm.client import gate
 from connector.deliver.destination import Destination
@@ -34,7 +34,7 @@ class Sender:
         *,
         held: HeldLease,
         gatekeeper: Gatekeeper,
-        tuning: Tuning,
+        tuning: TuningSettings,
     ) -> None:
         self._ledger = ledger
         self._destination = destination
@@ -45,7 +45,7 @@ class Sender:
     async def send(self, obj: CrmObject, items: Sequence[Item]) -> Settlement:
         """Write records that all have a ``crm_id`` or all have none; return what became of them.
 
-        Raises ``DestinationStoppedError`` after settling, if the destination is gated or paused now.
+        Raises ``DestinationStoppedError``, after settling, if the destination is gated or paused.
         """
         total = Settlement()
         size = self._destination.limits.upsert[obj.name]

@@ -116,7 +116,7 @@ def _settle_one(
 
 
 def _settle_vanished(settlement: Settlement, item: Item, *, now: datetime) -> None:
-    """A contact waits for its next message; a message that somebody deleted stays deleted."""
+    """Let a contact wait for its next message; a message that somebody deleted stays deleted."""
     row = item.row
     if row.record == "contact":
         detail = "somebody deleted this contact in the CRM; it returns with its next message"
@@ -139,7 +139,7 @@ def write_settlement(
     now: datetime,
 ) -> None:
     """Apply a settlement. The lease was checked and the lanes are locked."""
-    fresh = [row for row in settlement.synced]
+    fresh = list(settlement.synced)
     if record != "contact" and fresh:
         taken = deliveries.taken_crm_ids(
             connection, destination, record, [row.crm_id for row in fresh]

@@ -53,7 +53,7 @@ class Waves:
         matches = (
             await match_contacts(self._ledger, self._destination, people) if people else Matches()
         )
-        await self._set_aside(claim, due, matches)
+        await self._set_aside(due, matches)
         creates: list[Item] = []
         updates: list[tuple[Delivery, Rendered, str, bool]] = []
         same: list[Synced] = []
@@ -199,7 +199,7 @@ class Waves:
         self.failed_lanes |= settlement.failed_lanes
         self.schema_suspects |= settlement.schema_suspects
 
-    async def _set_aside(self, claim: Claim, due: dict[int, Delivery], matches: Matches) -> None:
+    async def _set_aside(self, due: dict[int, Delivery], matches: Matches) -> None:
         """Park contacts that a person must decide on, and skip those a person decided against."""
         if not matches.review and not matches.skip:
             return

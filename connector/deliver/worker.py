@@ -9,7 +9,7 @@ from time import perf_counter
 import structlog
 from sqlalchemy import Connection
 
-from connector.config.models import Tuning
+from connector.config.models import TuningSettings
 from connector.deliver.backoff import company_wait, lane_backoff
 from connector.deliver.claim import LANES_AT_ONCE, Claim, claim_work
 from connector.deliver.destination import Destination
@@ -17,11 +17,12 @@ from connector.deliver.doubt import resolve_doubt
 from connector.deliver.send import Sender
 from connector.deliver.standing import DestinationStoppedError, Gatekeeper
 from connector.deliver.waves import Waves
-from connector.errors import CrmError
+from connector.errors import CrmError, PauseReason
 from connector.ledger import deliveries, destinations
 from connector.ledger.destinations import Standing, load_standing
 from connector.ledger.keeper import HeldLease
 from connector.ledger.lanes import (
+    DueLane,
     LaneHead,
     LaneRest,
     lane_heads,
@@ -49,7 +50,7 @@ class Worker:
         ledger: Ledger,
         destination: Destination,
         *,
-        tuning: Tuning,
+        tuning: TuningSettings,
         draw: random.Random | None = None,
     ) -> None:
         self._ledger = ledger
@@ -89,34 +90,35 @@ class Worker:
     async def _admit(self, standing: Standing, gatekeeper: Gatekeeper) -> float | None:
         """Return ``None`` if the destination may be worked for, else the seconds to wait."""
         now = await self._ledger.read(self._ledger.now)
-        if standing.paused_reason == "operator":
-            return POLL
         if standing.blocked_until is not None and standing.blocked_until > now:
             return min(POLL, (standing.blocked_until - now).total_seconds())
-        needs_probe = standing.paused_reason is not None or (
-            standing.blocked_reason == "broken" and standing.outages > 0
-        )
-        try:
-            if standing.paused_reason is not None and not self._is_probe_due():
-                return POLL
-            if needs_probe:
-                self._schema_read_at = float("-inf")
-                await self._destination.adapter.account()
-            if self._is_schema_due():
-                missing = await self._learn_schema(gatekeeper)
-                if missing:
-                    return POLL
-            if standing.paused_reason is not None:
-                await gatekeeper.resume()
-            elif needs_probe:
-                await self._ledger.write(
-                    destinations.unblock, self._destination.name, outages=standing.outages
-                )
-        except CrmError as error:
-            if not await gatekeeper.note_failure(error):
-                return self._tuning.backoff_min
+        if standing.paused_reason == "operator":
             return POLL
-        return None
+        if standing.paused_reason is not None and not self._is_probe_due():
+            return POLL
+        try:
+            return POLL if await self._probe(standing, gatekeeper) else None
+        except CrmError as error:
+            stopped = await gatekeeper.note_failure(error)
+            return POLL if stopped else self._tuning.backoff_min
+
+    async def _probe(self, standing: Standing, gatekeeper: Gatekeeper) -> list[str]:
+        """Ask a paused or broken CRM one cheap question, and read its schema where that is due.
+
+        Returns the required fields that the CRM lacks; the destination is paused for them.
+        """
+        broken = standing.blocked_reason == "broken" and standing.outages > 0
+        if standing.paused_reason is not None or broken:
+            self._schema_read_at = float("-inf")
+            await self._destination.adapter.account()
+        missing = await self._learn_schema(gatekeeper) if self._is_schema_due() else []
+        if not missing and standing.paused_reason is not None:
+            await gatekeeper.resume()
+        elif not missing and broken:
+            await self._ledger.write(
+                destinations.unblock, self._destination.name, outages=standing.outages
+            )
+        return missing
 
     def _is_probe_due(self) -> bool:
         now = self._ledger.clock.boot()
@@ -139,7 +141,8 @@ class Worker:
         name = self._destination.name
         await self._ledger.write(destinations.degrade, name, sorted(self._destination.degraded))
         if missing:
-            reason = "setup" if any(path.endswith(".key") for path in missing) else "schema"
+            keys = any(path.endswith(".key") for path in missing)
+            reason: PauseReason = "setup" if keys else "schema"
             await gatekeeper.pause(reason, f"the CRM lacks {', '.join(missing)}")
         return missing
 
@@ -257,40 +260,33 @@ class Worker:
             now = self._ledger.now(connection)
             heads = lane_heads(connection, ids)
             stopped = stopped_lanes(connection, list(heads))
-            rest_lanes(
-                connection,
-                [
-                    self._rest_of(lane.id, lane.failures, heads.get(lane.id), stopped, failed, now)
-                    for lane in claim.lanes
-                ],
-            )
+            rests = []
+            for lane in claim.lanes:
+                head = heads.get(lane.id)
+                if head is not None and lane.id in stopped and head.state != "in_flight":
+                    head = None
+                rests.append(self._rest_of(lane, head, failed=lane.id in failed, now=now))
+            rest_lanes(connection, rests)
 
         await self._ledger.write(work)
 
     def _rest_of(
-        self,
-        lane_id: int,
-        failures: int,
-        head: LaneHead | None,
-        stopped: Collection[int],
-        failed: Collection[int],
-        now: datetime,
+        self, lane: DueLane, head: LaneHead | None, *, failed: bool, now: datetime
     ) -> LaneRest:
+        """Decide when a lane is due again; one without a head has nothing to wait for."""
         if head is None:
-            return LaneRest(lane_id, None, 0)
-        if lane_id in failed:
+            return LaneRest(lane.id, None, 0)
+        if failed:
             wait = lane_backoff(
-                failures + 1,
+                lane.failures + 1,
                 shortest=self._tuning.backoff_min,
                 longest=self._tuning.backoff_max,
                 draw=self._draw,
             )
-            return LaneRest(lane_id, now + wait, failures + 1)
+            return LaneRest(lane.id, now + wait, lane.failures + 1)
         if head.state == "in_flight":
-            return LaneRest(lane_id, head.verify_at or now, failures)
-        if lane_id in stopped:
-            return LaneRest(lane_id, None, 0)
-        return LaneRest(lane_id, now, 0)
+            return LaneRest(lane.id, head.verify_at or now, lane.failures)
+        return LaneRest(lane.id, now, 0)
 
     async def _until_next_due(self, now: datetime) -> float:
         due = await self._ledger.read(next_due_at, self._destination.name)

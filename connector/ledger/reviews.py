@@ -40,9 +40,10 @@ def open_review(
 def chosen_matches(
     connection: Connection, destination: str, contact_ids: Collection[int]
 ) -> dict[int, str]:
-    """Return how ambiguous matches were resolved, by contact: ``use:<crm id>``, ``create``, ``skip``.
+    """Return how ambiguous matches were resolved, by contact.
 
-    The newest resolution of a contact counts; contacts without one are not in the answer.
+    A resolution is ``use:<crm id>``, ``create`` or ``skip``. The newest one counts; a contact
+    without one is not in the answer.
     """
     if not contact_ids:
         return {}

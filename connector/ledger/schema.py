@@ -160,6 +160,7 @@ message = Table(
     UniqueConstraint("wamid_hash"),
     Index("ix_message_contact_id_sent_at", "contact_id", "sent_at"),
     Index("ix_message_conversation", "conversation"),
+    Index("ix_message_number_sent_at", "number", "sent_at"),
     _one_of("direction", "in", "out"),
 )
 """``wamid`` holds the phone and is a personal column; ``wamid_hash`` is keyed and lasts."""
@@ -307,6 +308,13 @@ _partial_index(
     delivery.c.state,
     delivery.c.queued_at,
     where="state IN ('pending', 'in_flight', 'parked')",
+)
+
+_partial_index(
+    "ix_delivery_synced_at",
+    delivery.c.destination,
+    delivery.c.synced_at,
+    where="synced_at IS NOT NULL",
 )
 
 lease = Table(

@@ -207,6 +207,7 @@ def upgrade() -> None:
         "ix_message_contact_id_sent_at", "message", ["contact_id", "sent_at"], unique=False
     )
     op.create_index("ix_message_conversation", "message", ["conversation"], unique=False)
+    op.create_index("ix_message_number_sent_at", "message", ["number", "sent_at"], unique=False)
 
     op.create_table(
         "review",
@@ -320,6 +321,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('pending', 'in_flight')"),
     )
     op.create_index(
+        "ix_delivery_synced_at",
+        "delivery",
+        ["destination", "synced_at"],
+        unique=False,
+        sqlite_where=sa.text("synced_at IS NOT NULL"),
+        postgresql_where=sa.text("synced_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_delivery_unsettled",
         "delivery",
         ["destination", "state", "queued_at"],
@@ -390,6 +399,12 @@ def downgrade() -> None:
         postgresql_where=sa.text("state IN ('pending', 'in_flight', 'parked')"),
     )
     op.drop_index(
+        "ix_delivery_synced_at",
+        table_name="delivery",
+        sqlite_where=sa.text("synced_at IS NOT NULL"),
+        postgresql_where=sa.text("synced_at IS NOT NULL"),
+    )
+    op.drop_index(
         "ix_delivery_open",
         table_name="delivery",
         sqlite_where=sa.text("state IN ('pending', 'in_flight')"),
@@ -411,6 +426,7 @@ def downgrade() -> None:
     )
 
     op.drop_table("review")
+    op.drop_index("ix_message_number_sent_at", table_name="message")
     op.drop_index("ix_message_conversation", table_name="message")
     op.drop_index("ix_message_contact_id_sent_at", table_name="message")
 

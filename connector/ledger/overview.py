@@ -1,0 +1,135 @@
+"""The state of everything at a glance: what ``status`` and ``/healthz`` show.
+
+From partial indexes: nothing here reads all deliveries or all messages, at any size.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, func, select
+
+from connector.ledger.deliveries import IN_DOUBT
+from connector.ledger.destinations import Standing, load_standings
+from connector.ledger.leases import holdings
+from connector.ledger.schema import delivery, message, review, run
+from connector.ledger.webhooks import WebhookCounts, webhook_counts
+
+
+@dataclass(slots=True)
+class Load:
+    """What waits in one destination."""
+
+    pending: dict[str, int] = field(default_factory=dict)
+    """By record kind, as the next two."""
+    in_flight: dict[str, int] = field(default_factory=dict)
+    parked: dict[str, int] = field(default_factory=dict)
+    in_doubt: int = 0
+    reviews: dict[str, int] = field(default_factory=dict)
+    oldest_open_at: datetime | None = None
+    last_synced_at: datetime | None = None
+    last_reconcile: dict[str, object] | None = None
+
+    @property
+    def open(self) -> int:
+        """Return how many records are on their way."""
+        return sum(self.pending.values()) + sum(self.in_flight.values())
+
+
+@dataclass(slots=True)
+class Overview:
+    """One look at the ledger."""
+
+    at: datetime
+    webhooks: WebhookCounts
+    standings: dict[str, Standing]
+    loads: dict[str, Load]
+    holders: dict[str, str | None]
+    """Who holds which lease, by the lease's name."""
+    last_event_at: dict[str, datetime | None]
+    """By the number's name."""
+
+
+def look(connection: Connection, *, now: datetime, numbers: list[str]) -> Overview:
+    """Read the state of the webhooks, the numbers and the destinations."""
+    standings = load_standings(connection)
+    loads = {name: Load() for name in standings}
+    _count_unsettled(connection, loads)
+    _count_reviews(connection, loads)
+    for name, load in loads.items():
+        load.last_synced_at = _last_synced_at(connection, name)
+        load.last_reconcile = _last_reconcile(connection, name)
+    return Overview(
+        at=now,
+        webhooks=webhook_counts(connection),
+        standings=standings,
+        loads=loads,
+        holders={
+            name: held.owner
+            for name, held in holdings(connection).items()
+            if held.expires_at is not None and held.expires_at > now
+        },
+        last_event_at={name: _last_event_at(connection, name) for name in numbers},
+    )
+
+
+def _count_unsettled(connection: Connection, loads: dict[str, Load]) -> None:
+    rows = connection.execute(
+        select(
+            delivery.c.destination,
+            delivery.c.record,
+            delivery.c.state,
+            func.count().label("total"),
+            func.count().filter(delivery.c.error_code == IN_DOUBT).label("in_doubt"),
+            func.min(delivery.c.queued_at).label("oldest"),
+        )
+        .where(delivery.c.state.in_(("pending", "in_flight", "parked")))
+        .group_by(delivery.c.destination, delivery.c.record, delivery.c.state)
+    )
+    for row in rows:
+        load = loads.setdefault(row.destination, Load())
+        counts = {"pending": load.pending, "in_flight": load.in_flight, "parked": load.parked}
+        counts[row.state][row.record] = row.total
+        load.in_doubt += row.in_doubt
+        if row.state != "parked":
+            load.oldest_open_at = min(filter(None, (load.oldest_open_at, row.oldest)))
+
+
+def _count_reviews(connection: Connection, loads: dict[str, Load]) -> None:
+    rows = connection.execute(
+        select(review.c.destination, review.c.kind, func.count().label("total"))
+        .where(review.c.resolved_at.is_(None))
+        .group_by(review.c.destination, review.c.kind)
+    )
+    for row in rows:
+        if row.destination in loads:
+            loads[row.destination].reviews[row.kind] = row.total
+
+
+def _last_synced_at(connection: Connection, name: str) -> datetime | None:
+    found: datetime | None = connection.execute(
+        select(delivery.c.synced_at)
+        .where(delivery.c.destination == name, delivery.c.synced_at.is_not(None))
+        .order_by(delivery.c.synced_at.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
+def _last_reconcile(connection: Connection, name: str) -> dict[str, object] | None:
+    row = connection.execute(
+        select(run.c.id, run.c.started_at, run.c.state)
+        .where(and_(run.c.job == "reconcile", run.c.destination == name))
+        .order_by(run.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else {"run": row.id, "at": row.started_at, "state": row.state}
+
+
+def _last_event_at(connection: Connection, number: str) -> datetime | None:
+    found: datetime | None = connection.execute(
+        select(message.c.sent_at)
+        .where(message.c.number == number)
+        .order_by(message.c.sent_at.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
