@@ -6,20 +6,19 @@ these classes. Times are ``timedelta``, sizes bytes, paths absolute. Everything 
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from connector.config.addresses import (
     HostPattern,
-    HttpsUrl,
     PrivateNetwork,
     check_url,
     is_loopback,
 )
-from connector.config.paths import FilePath, LabelsReference, LedgerUrl, MappingReference
+from connector.config.paths import FilePath, LedgerUrl, MappingReference
 from connector.config.secret import Secret, TextOrSecret, reveal
-from connector.config.section import Section, complain
+from connector.config.section import Name, Section, complain
 from connector.config.units import (
     Cron,
     Duration,
@@ -32,6 +31,7 @@ from connector.config.units import (
     parse_duration,
     parse_size,
 )
+from connector.config.whatsapp import WhatsappSettings
 from connector.model.identity import classify
 
 _LARGEST_WEBHOOK: Final = 3 * 1024 * 1024
@@ -39,7 +39,6 @@ _LARGEST_WEBHOOK: Final = 3 * 1024 * 1024
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """0 lets the system choose a free one."""
-Name = Annotated[str, Field(min_length=1, max_length=80)]
 
 
 def _check_webhook_path(path: str) -> str:
@@ -61,7 +60,6 @@ def _check_person(value: str) -> str:
     return found[1]
 
 
-MetaId = Annotated[str, Field(pattern=r"^\d{1,32}$")]
 WebhookPath = Annotated[str, AfterValidator(_check_webhook_path)]
 Person = Annotated[str, AfterValidator(_check_person)]
 """A phone as digits, or a user id."""
@@ -100,41 +98,6 @@ class AdminSettings(Section):
                 expected='{ env = "CONNECTOR_ADMIN_TOKEN" }',
             )
         return token
-
-
-class Number(Section):
-    """One of our WhatsApp numbers."""
-
-    phone_number_id: MetaId = Field(
-        description="the number's id in Meta's dashboard: digits in quotes"
-    )
-    waba_id: MetaId | None = Field(
-        default=None, description="the account's id in Meta's dashboard: digits in quotes"
-    )
-    name: Name = Field(description='a name of your own, such as "Vendas"')
-    country: str = Field(
-        default="BR", pattern=r"^[A-Z]{2}$", description='two capital letters such as "BR"'
-    )
-
-
-class WhatsappSettings(Section):
-    """The WhatsApp side."""
-
-    portfolio: Name = "default"
-    app_secrets: Annotated[tuple[Secret, ...], Field(strict=False, min_length=1)] = Field(
-        description='a list such as [{ env = "WHATSAPP_APP_SECRET" }]'
-    )
-    verify_token: Secret = Field(description='{ env = "WHATSAPP_VERIFY_TOKEN" }')
-    access_token: Secret | None = None
-    graph_url: HttpsUrl = "https://graph.facebook.com"
-    graph_version: str = Field(
-        default="v25.0", pattern=r"^v\d{1,3}\.\d{1,2}$", description='a version such as "v25.0"'
-    )
-    language: Literal["pt-BR", "en"] = "pt-BR"
-    labels: LabelsReference = None
-    numbers: Annotated[tuple[Number, ...], Field(strict=False, min_length=1)] = Field(
-        description="at least one [[whatsapp.numbers]]"
-    )
 
 
 class Brake(Section):
@@ -182,14 +145,17 @@ class OAuth(Section):
 class DestinationSettings(Section):
     """One CRM account. An adapter's settings add keys, and defaults for what is ``None``."""
 
+    needs_token: ClassVar[bool] = False
+    """Whether an adapter can do nothing without ``token`` or ``oauth``."""
+
     adapter: str = Field(description='the kind of CRM, such as "hubspot"')
     mapping: MappingReference = None
     allow_http: bool = False
     base_url: TextOrSecret | None = None
+    oauth: OAuth | None = None
     token: Secret | None = None
     username: TextOrSecret | None = None
     password: Secret | None = None
-    oauth: OAuth | None = None
     numbers: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
     batch_wait: Wait | None = None
     rate: Rate | None = None
@@ -209,14 +175,22 @@ class DestinationSettings(Section):
 
     @field_validator("oauth")
     @classmethod
-    def _check_oauth(cls, oauth: OAuth | None, info: ValidationInfo) -> OAuth | None:
-        if oauth is None:
-            return None
-        if info.data.get("token") is not None:
-            raise complain("stands beside a token", expected="either token or oauth")
-        if oauth.token_url is not None:
+    def _check_token_url(cls, oauth: OAuth | None, info: ValidationInfo) -> OAuth | None:
+        if oauth is not None and oauth.token_url is not None:
             check_url(reveal(oauth.token_url), allow_http=info.data.get("allow_http", False))
         return oauth
+
+    @field_validator("token")
+    @classmethod
+    def _want_one_credential(cls, token: Secret | None, info: ValidationInfo) -> Secret | None:
+        if "oauth" in info.data:  # else it is wrong itself, which is told already
+            both = token is not None and info.data["oauth"] is not None
+            neither = token is None and info.data["oauth"] is None
+            if both:
+                raise complain("stands beside oauth", expected="either token or oauth")
+            if neither and cls.needs_token:
+                raise complain("is required", expected='{ env = "NAME" }, or oauth')
+        return token
 
 
 class MediaSettings(Section):

@@ -78,6 +78,8 @@ def _translate(details: ErrorDetails, model: type[BaseModel], under: KeyPath) ->
                 context["expected"],
                 context["nearest"],
             )
+        case "value_error" | "assertion_error":  # an adapter's own check
+            return Finding(path, str(context["error"]))
         case "missing":
             return Finding(path, "is required", _describe(model, details["loc"]))
         case "extra_forbidden":

@@ -8,6 +8,7 @@ from textwrap import dedent
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import field_validator
 
 from connector.config.load import find_config, load_config
 from connector.config.models import Config, DestinationSettings
@@ -34,7 +35,21 @@ class FastSettings(DestinationSettings):
 
     speed: int = 1
 
+    @field_validator("speed")
+    @classmethod
+    def _check_speed(cls, speed: int) -> int:
+        if speed > 10:
+            raise ValueError("is more than this CRM stands")
+        return speed
 
+
+class GuardedSettings(DestinationSettings):
+    """The settings of an adapter that has to prove who it is."""
+
+    needs_token = True
+
+
+MODELS: dict[str, type[DestinationSettings]] = {"fast": FastSettings, "guarded": GuardedSettings}
 Load = Callable[..., Config]
 
 
@@ -43,7 +58,7 @@ def load(tmp_path: Path) -> Load:
     def load(source: str, environ: Mapping[str, str] = ENVIRON) -> Config:
         file = tmp_path / "config.toml"
         file.write_text(source, encoding="utf-8")
-        return load_config(file, settings_models={"fast": FastSettings}, environ=environ)
+        return load_config(file, settings_models=MODELS, environ=environ)
 
     return load
 
@@ -234,13 +249,38 @@ def test_a_right_setting_of_a_destination_is_taken(line: str, load: Load) -> Non
     assert load(f"{MINIMAL}{line}\n").destinations["sales"].adapter == "fast"
 
 
-def test_a_token_and_oauth_exclude_each_other(complaints: Complaints) -> None:
-    oauth = (
-        'oauth = { client_id = "me", client_secret = { env = "TOKEN" }, '
-        'refresh_token = { env = "TOKEN" } }\n'
-    )
+OAUTH = (
+    'oauth = { client_id = "me", client_secret = { env = "TOKEN" }, '
+    'refresh_token = { env = "TOKEN" } }\n'
+)
 
-    assert list(complaints(MINIMAL + oauth)) == ["destinations.sales.oauth"]
+
+def test_a_token_and_oauth_exclude_each_other(complaints: Complaints) -> None:
+    found = complaints(MINIMAL + OAUTH)
+
+    assert list(found) == ["destinations.sales.token"]
+    assert "beside oauth" in found["destinations.sales.token"].message
+
+
+def test_an_adapter_can_ask_for_a_token_or_oauth(complaints: Complaints, load: Load) -> None:
+    source = MINIMAL.replace('token = { env = "TOKEN" }\n', "").replace('"fast"', '"guarded"')
+
+    assert list(complaints(source)) == ["destinations.sales.token"]
+    assert load(source + OAUTH).destinations["sales"].oauth is not None
+
+
+def test_a_token_is_fetched_from_a_safe_address(complaints: Complaints) -> None:
+    oauth = OAUTH.replace(" }\n", ', token_url = "http://login.example.com" }\n')
+
+    assert list(complaints(MINIMAL.replace("\ntoken =", "\n#") + oauth)) == [
+        "destinations.sales.oauth"
+    ]
+
+
+def test_an_adapters_own_check_is_told_in_its_words(complaints: Complaints) -> None:
+    found = complaints(f"{MINIMAL}speed = 11\n")
+
+    assert found["destinations.sales.speed"].message == "is more than this CRM stands"
 
 
 def test_a_destination_without_a_name_is_told_what_its_table_looks_like(
