@@ -3,7 +3,7 @@
 #   make demo     sample WhatsApp traffic into a sandbox CRM, nothing to set up
 #   make test     every test; ARGS="-k name" picks some
 #   make check    style, types, and which layer may import which
-#   make bench    the measurements in docs/
+#   make bench    what it costs: CPU, throughput, memory
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -27,7 +27,7 @@ check: $(INSTALLED)
 	$(VENV)/bin/lint-imports
 
 bench: $(INSTALLED)
-	@$(VENV)/bin/python bench/run.py $(ARGS)
+	@$(VENV)/bin/python -m bench.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
