@@ -30,8 +30,8 @@ _SIZES: Final = {
     "GB": 1000**3,
     "TB": 1000**4,
 }
-_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?(ms|s|m|h|d|w)")
-_SIZE: Final = re.compile(rf"(\d{{1,15}}(?:\.\d{{1,6}})?) ?({'|'.join(_SIZES)})")
+_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?(ms|s|m|h|d|w)")
+_SIZE: Final = re.compile(rf"([0-9]{{1,15}}(?:\.[0-9]{{1,6}})?) ?({'|'.join(_SIZES)})")
 _LONGEST: Final = timedelta(days=36_525)
 _DURATION_FORM: Final = 'a duration such as "500ms", "2s", "5m", "24h" or "365d"'
 

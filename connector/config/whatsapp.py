@@ -9,7 +9,7 @@ from connector.config.paths import LabelsReference
 from connector.config.secret import Secret
 from connector.config.section import Name, Section
 
-MetaId = Annotated[str, Field(pattern=r"^\d{1,32}$")]
+MetaId = Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
 
 
 class NumberSettings(Section):
@@ -38,7 +38,9 @@ class WhatsappSettings(Section):
     access_token: Secret | None = None
     graph_url: HttpsUrl = "https://graph.facebook.com"
     graph_version: str = Field(
-        default="v25.0", pattern=r"^v\d{1,3}\.\d{1,2}$", description='a version such as "v25.0"'
+        default="v25.0",
+        pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$",
+        description='a version such as "v25.0"',
     )
     language: Literal["pt-BR", "en"] = "pt-BR"
     labels: LabelsReference = None

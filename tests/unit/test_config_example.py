@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
+from connector.config.example import read_example
 from connector.config.load import load_config
 from connector.config.models import Config, DestinationSettings
 
@@ -65,6 +66,10 @@ def test_a_key_of_whatsapp_that_is_left_out_is_as_the_example_says(tmp_path: Pat
     bare, full = _load(re.sub(optional, "", SOURCE), tmp_path), _load(SOURCE, tmp_path)
 
     assert bare.whatsapp == full.whatsapp
+
+
+def test_the_example_can_be_read_from_an_installation() -> None:
+    assert read_example() == SOURCE
 
 
 def test_every_setting_is_explained_on_its_line() -> None:
