@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from connector import metrics
 from connector.config.models import TuningSettings
 from connector.crm.batch import send_in_batches
-from connector.crm.client import gate
+from connector.crm.gate import gate
 from connector.deliver.destination import Destination
 from connector.deliver.settlement import Item, Settlement, settle_batch, write_settlement
 from connector.deliver.standing import DestinationStoppedError, Gatekeeper

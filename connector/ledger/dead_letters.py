@@ -96,7 +96,7 @@ def list_dead_letters(
     )
     if limit is not None:
         query = query.limit(limit)
-    return [DeadLetter(*row) for row in connection.execute(query)]
+    return [DeadLetter(*tuple(row)) for row in connection.execute(query)]
 
 
 def count_dead_letters(connection: Connection, which: Filter) -> int:

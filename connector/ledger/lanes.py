@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
 from connector.ledger.insertion import insert_new
-from connector.ledger.schema import delivery, lane
+from connector.ledger.schema import Instant, delivery, lane
 from connector.model.record import RecordKind
 
 LaneKey = tuple[str, int]
@@ -151,7 +151,8 @@ _RENEW = (
         state=case((delivery.c.state == "synced", "pending"), else_=delivery.c.state),
         attempts=case((delivery.c.state == "synced", 0), else_=delivery.c.attempts),
         queued_at=case(
-            (delivery.c.state == "synced", bindparam("on_now")), else_=delivery.c.queued_at
+            (delivery.c.state == "synced", bindparam("on_now", type_=Instant())),
+            else_=delivery.c.queued_at,
         ),
     )
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, or_, select
 
 from connector.ledger.schema import alias, contact, delivery, lane, message, webhook
 from connector.ledger.sources import load_contacts, load_messages
@@ -179,10 +179,10 @@ def _about(
 
 def _deliveries(connection: Connection, condition: Any) -> list[DeliveryStory]:
     names = [name for name in DeliveryStory.__slots__ if name != "due_at"]
-    rows: Sequence[Row[Any]] = connection.execute(
+    rows = connection.execute(
         select(*(delivery.c[name] for name in names), lane.c.due_at)
         .select_from(delivery.join(lane, lane.c.id == delivery.c.lane_id))
         .where(condition)
         .order_by(delivery.c.destination, delivery.c.position, delivery.c.id)
     ).all()
-    return [DeliveryStory(*row) for row in rows]
+    return [DeliveryStory(*tuple(row)) for row in rows]

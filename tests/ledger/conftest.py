@@ -1,0 +1,37 @@
+"""Rows that ledger tests start from."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import insert
+
+from connector.ledger.destinations import register_destinations
+from connector.ledger.ledger import Ledger
+from connector.ledger.schema import contact
+
+START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def start() -> datetime:
+    """Return the moment at which these tests begin."""
+    return START
+
+
+@pytest.fixture
+def new_contacts(ledger: Ledger) -> Callable[[int], list[int]]:
+    """Return a function that makes so many contacts and a destination ``hubspot``."""
+
+    def make(count: int) -> list[int]:
+        with ledger.engine.begin() as connection:
+            register_destinations(connection, {"hubspot": "hubspot"})
+            rows = [{"key": f"wc_{n}", "first_seen_at": START} for n in range(count)]
+            return [
+                connection.execute(
+                    insert(contact).values(**row).returning(contact.c.id)
+                ).scalar_one()
+                for row in rows
+            ]
+
+    return make
