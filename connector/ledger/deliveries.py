@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, or_, select, true, update
+from sqlalchemy import Connection, case, or_, select, true, update
 
 from connector.ledger.schema import delivery, lane
+from connector.ledger.updates import update_rows
 from connector.model.record import RecordKind
 
 OPEN = ("pending", "in_flight")
@@ -168,44 +169,42 @@ class Synced:
     """When the CRM's record was found deleted, for a message that is left deleted."""
 
 
-_SYNC = (
-    update(delivery)
-    .where(delivery.c.id == bindparam("on_id"))
-    .values(
-        state=case((delivery.c.generation > bindparam("generation_"), "pending"), else_="synced"),
-        synced_generation=bindparam("generation_"),
-        crm_id=bindparam("crm_id_"),
-        content_hash=bindparam("hash_"),
-        crash_count=0,
-        lookups=0,
-        resends=0,
-        error_code=None,
-        error_detail=None,
-        error_status=None,
-        parked_at=None,
-        synced_at=bindparam("now_"),
-        gone_at=bindparam("gone_at_"),
-    )
-)
-
-
 def settle_synced(connection: Connection, rows: Sequence[Synced], *, now: datetime) -> None:
     """Write down what the CRM holds. A row renewed meanwhile goes back to ``pending``."""
-    if rows:
-        connection.execute(
-            _SYNC,
-            [
-                {
-                    "on_id": row.id,
-                    "generation_": row.generation,
-                    "crm_id_": row.crm_id,
-                    "hash_": row.content_hash,
-                    "now_": now,
-                    "gone_at_": row.gone_at,
-                }
-                for row in rows
-            ],
+    if not rows:
+        return
+    update_rows(
+        connection,
+        delivery,
+        [
+            {
+                "id": row.id,
+                "state": "synced",
+                "synced_generation": row.generation,
+                "crm_id": row.crm_id,
+                "content_hash": row.content_hash,
+                "crash_count": 0,
+                "lookups": 0,
+                "resends": 0,
+                "error_code": None,
+                "error_detail": None,
+                "error_status": None,
+                "parked_at": None,
+                "synced_at": now,
+                "gone_at": row.gone_at,
+            }
+            for row in rows
+        ],
+    )
+    connection.execute(
+        update(delivery)
+        .where(
+            delivery.c.id.in_([row.id for row in rows]),
+            delivery.c.state == "synced",
+            delivery.c.generation > delivery.c.synced_generation,
         )
+        .values(state="pending")
+    )
 
 
 def taken_crm_ids(

@@ -9,10 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, case, func, literal, or_, select, update
 
 from connector.ledger.insertion import insert_new
 from connector.ledger.schema import Instant, delivery, lane
+from connector.ledger.updates import update_rows
 from connector.model.record import RecordKind
 
 LaneKey = tuple[str, int]
@@ -66,7 +67,8 @@ def want(connection: Connection, wanted: Sequence[Wanted], *, now: datetime) -> 
             for w in wanted
         ],
     )
-    _renew(connection, [w for w in renewed if _identity(w) in there], now=now)
+    if there:
+        _renew(connection, there, now=now)
     wake_lanes(
         connection,
         {lanes[w.destination, w.contact_id]: w.priority for w in wanted if not w.skip},
@@ -139,61 +141,34 @@ def wake_lanes(connection: Connection, priorities: Mapping[int, int], *, now: da
     )
 
 
-_RENEW = (
-    update(delivery)
-    .where(
-        delivery.c.destination == bindparam("on_destination"),
-        delivery.c.record == bindparam("on_record"),
-        delivery.c.source_id == bindparam("on_source_id"),
-    )
-    .values(
-        generation=delivery.c.generation + 1,
-        state=case((delivery.c.state == "synced", "pending"), else_=delivery.c.state),
-        attempts=case((delivery.c.state == "synced", 0), else_=delivery.c.attempts),
-        queued_at=case(
-            (delivery.c.state == "synced", bindparam("on_now", type_=Instant())),
-            else_=delivery.c.queued_at,
-        ),
-    )
-)
-
-
-def _identity(wanted: Wanted) -> tuple[str, str, str]:
-    return wanted.destination, wanted.record, wanted.source_id
-
-
-def _existing(connection: Connection, wanted: Sequence[Wanted]) -> set[tuple[str, str, str]]:
-    """Return which of these have a row already, so that only those count as renewed."""
+def _existing(connection: Connection, wanted: Sequence[Wanted]) -> list[int]:
+    """Return the rows that are there already, so that only those count as renewed."""
     sources: dict[tuple[str, str], list[str]] = {}
     for w in wanted:
         sources.setdefault((w.destination, w.record), []).append(w.source_id)
-    found: set[tuple[str, str, str]] = set()
+    found: list[int] = []
     for (destination, record), source_ids in sources.items():
-        rows = connection.execute(
-            select(delivery.c.source_id).where(
+        found += connection.execute(
+            select(delivery.c.id).where(
                 delivery.c.destination == destination,
                 delivery.c.record == record,
                 delivery.c.source_id.in_(source_ids),
             )
-        )
-        found |= {(destination, record, row.source_id) for row in rows}
+        ).scalars()
     return found
 
 
-def _renew(connection: Connection, wanted: Sequence[Wanted], *, now: datetime) -> None:
-    if not wanted:
-        return
+def _renew(connection: Connection, ids: Collection[int], *, now: datetime) -> None:
+    synced = delivery.c.state == "synced"
     connection.execute(
-        _RENEW,
-        [
-            {
-                "on_destination": w.destination,
-                "on_record": w.record,
-                "on_source_id": w.source_id,
-                "on_now": now,
-            }
-            for w in wanted
-        ],
+        update(delivery)
+        .where(delivery.c.id.in_(ids))
+        .values(
+            generation=delivery.c.generation + 1,
+            state=case((synced, "pending"), else_=delivery.c.state),
+            attempts=case((synced, 0), else_=delivery.c.attempts),
+            queued_at=case((synced, literal(now, Instant())), else_=delivery.c.queued_at),
+        )
     )
 
 
@@ -290,17 +265,10 @@ class LaneRest:
     failures: int
 
 
-_REST = (
-    update(lane)
-    .where(lane.c.id == bindparam("on_lane"))
-    .values(due_at=bindparam("due"), failures=bindparam("failed"))
-)
-
-
 def rest_lanes(connection: Connection, rests: Sequence[LaneRest]) -> None:
     """Write down when lanes are due again. The lanes must be locked."""
-    if rests:
-        connection.execute(
-            _REST,
-            [{"on_lane": r.lane_id, "due": r.due_at, "failed": r.failures} for r in rests],
-        )
+    update_rows(
+        connection,
+        lane,
+        [{"id": r.lane_id, "due_at": r.due_at, "failures": r.failures} for r in rests],
+    )
