@@ -1,0 +1,15 @@
+"""A CRM and a WhatsApp to try things on, and to judge the connector by.
+
+The sandbox is the oracle of tests and of the demo, so nothing here imports the connector's own
+delivery, mapping or adapters: it must be able to say that the connector is wrong. It behaves as
+the vendors' documentation says, strictly: what the documentation only advises is refused here.
+
+hubspot       a HubSpot on the dated API, kept in SQLite, with quotas, merges and index lag
+faults, wire  the harm that can be ordered between a client and any sandbox CRM, and the call log
+server        runs an app on loopback, in this process or as ``python -m connector.sandbox``
+envelopes     webhook bodies as Meta writes them, and their signature
+conversations the sample texts
+traffic       a day of sample traffic and bursts, each with what must be true afterwards
+sender        posts webhooks as Meta would, until each is acknowledged
+comparison    what the CRM holds against what was sent
+"""
