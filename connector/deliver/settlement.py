@@ -78,16 +78,14 @@ def _settle_one(
             settlement.relinked += row.crm_id is not None and row.crm_id != crm_id
             settlement.latencies.append((now - row.queued_at).total_seconds())
             settlement.synced.append(Synced(row.id, row.generation, crm_id, item.content_hash))
-        case Rejected(code, detail, fieldname):
+        case Rejected(code, detail, fieldname, status):
             settlement.good = True
             settlement.tally["rejected"] += 1
             if fieldname:
                 settlement.schema_suspects[row.id] = fieldname
-            settlement.parked.append(
-                Parked(
-                    row.id, f"rejected.{code}", detail, status=int(code) if code.isdigit() else None
-                )
-            )
+            if status is None and code.isdigit():
+                status = int(code)
+            settlement.parked.append(Parked(row.id, f"rejected.{code}", detail, status=status))
         case Vanished():
             settlement.good = True
             settlement.tally["failed"] += 1

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jinja2 import TemplateError
 from sqlalchemy import Connection
 
 from connector.deliver.claim import Claim
@@ -13,6 +12,7 @@ from connector.deliver.link import Matches, associated_records, match_contacts
 from connector.deliver.plan import rounds
 from connector.deliver.send import Sender
 from connector.deliver.settlement import Item, Settlement, write_settlement
+from connector.errors import RenderError
 from connector.ledger import deliveries
 from connector.ledger.deliveries import Delivery, Parked, Synced
 from connector.ledger.keeper import HeldLease
@@ -20,7 +20,7 @@ from connector.ledger.lanes import lock_lanes
 from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
 from connector.ledger.reviews import open_review
-from connector.mapping.render import Rendered
+from connector.mapping.rendered import Rendered
 from connector.model.contact import Contact
 from connector.model.record import JsonScalar, Record
 
@@ -66,7 +66,7 @@ class Waves:
                 rendered = self._destination.renderer.contact(
                     claim.contacts[contact_id], crm_id=crm_id, country=self._destination.country
                 )
-            except TemplateError as error:
+            except RenderError as error:
                 broken.append(_unrenderable(row, error))
                 continue
             if crm_id is None:
@@ -132,7 +132,7 @@ class Waves:
             crm_id = links[contact_id]
             try:
                 rendered = self._render(row, source, claim.contacts[contact_id], crm_id)
-            except TemplateError as error:
+            except RenderError as error:
                 settlement.parked.append(_unrenderable(row, error))
                 continue
             if row.crm_id is not None and (
@@ -269,5 +269,5 @@ def _suspects(items: Any) -> dict[int, bool]:
     return {item.row.lane_id: True for item in items if item.row.crash_count >= 2}
 
 
-def _unrenderable(row: Delivery, error: TemplateError) -> Parked:
-    return Parked(row.id, "rejected.mapping", f"the mapping can not be rendered: {error.message}")
+def _unrenderable(row: Delivery, error: RenderError) -> Parked:
+    return Parked(row.id, "rejected.mapping", f"the mapping can not be rendered: {error}")

@@ -20,6 +20,8 @@ class Rejected:
     detail: str
     field: str | None = None
     """The field complained of, if the CRM named one."""
+    status: int | None = None
+    """The HTTP status of the answer, where the record had one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
