@@ -44,7 +44,7 @@ def check_url(text: str, *, allow_http: bool = False, with_query: bool = False) 
     if parts.scheme == "http" and not (allow_http or is_loopback(host)):
         raise complain(
             "would send secrets and messages unencrypted",
-            expected="https (http only to this machine itself)",
+            expected="https; http only to this machine, or where allow_http = true can be set",
         )
     address = _parse_address(host)  # a name has none yet: it is looked at when connecting
     if address is not None and address.is_link_local:

@@ -16,6 +16,7 @@ from connector.errors import ConfigError, Problem
 
 _VARIABLE: Final = "CONNECTOR_CONFIG"
 _REMEDY: Final = "run `connector init` to make one, or name it with --config FILE"
+_MEND: Final = "mend the file, then run `connector check`"
 _DESTINATION_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 
@@ -30,7 +31,7 @@ def find_config(option: Path | None, environ: Mapping[str, str] = os.environ) ->
     """
     named = environ.get(_VARIABLE)
     path = option or (Path(named) if named else Path("config.toml"))
-    if path.is_file():
+    if path.exists():
         return path
     if option is None and named:
         raise ConfigError(
@@ -74,7 +75,7 @@ def load_config(
     if findings:
         problems = [finding.at(str(path), source) for finding in findings]
         problems.sort(key=lambda problem: (problem.line or 0, problem.key))
-        raise ConfigError(problems)
+        raise ConfigError(problems, remedy=_MEND)
     return config
 
 
@@ -99,7 +100,7 @@ def _parse(source: str, *, file: str) -> dict[str, Any]:
         message = str(error) if place is None else str(error)[: place.start()]
         line = place and (int(place[1]) if place[1] else source.count("\n") + 1)
         problem = Problem(file, "", f"is not valid TOML: {message}", line=line)
-        raise ConfigError([problem]) from None
+        raise ConfigError([problem], remedy=_MEND) from None
 
 
 def _load_destinations(

@@ -219,7 +219,7 @@ class PrivacySettings(Section):
 class ScheduleSettings(Section):
     """When jobs run; ``None`` is never."""
 
-    timezone: TimeZone = Field(default="America/Sao_Paulo", validate_default=True)
+    timezone: TimeZone = Field(default="America/Sao_Paulo")
     reconcile: Cron = "*/15 * * * *"
     retention: Cron = "30 3 * * *"
     check: Cron = "0 * * * *"

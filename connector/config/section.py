@@ -22,7 +22,6 @@ class Section(BaseModel):
         strict=True,
         validate_default=True,
         hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
     )
 
 
