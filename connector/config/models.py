@@ -7,6 +7,7 @@ these classes. Times are ``timedelta``, sizes bytes, paths absolute. Everything 
 import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -219,7 +220,7 @@ class PrivacySettings(Section):
 class ScheduleSettings(Section):
     """When jobs run; ``None`` is never."""
 
-    timezone: TimeZone = Field(default="America/Sao_Paulo")
+    timezone: TimeZone = Field(default_factory=lambda: ZoneInfo("America/Sao_Paulo"))
     reconcile: Cron = "*/15 * * * *"
     retention: Cron = "30 3 * * *"
     check: Cron = "0 * * * *"
