@@ -1,0 +1,6 @@
+"""``python -m connector``: the command line without an installed script."""
+
+from connector.cli.main import main
+
+if __name__ == "__main__":
+    main()
