@@ -255,8 +255,11 @@ def prepare_trial(
 
 
 def _toml(values: Mapping[str, Any]) -> list[str]:
+    """Return lines of TOML; a text that starts with ``{`` stands as an inline table."""
     return [
-        f"{key} = {value if isinstance(value, str) and value.startswith('{') else json.dumps(value)}"
+        f"{key} = {value}"
+        if isinstance(value, str) and value.startswith("{")
+        else f"{key} = {json.dumps(value)}"
         for key, value in values.items()
     ]
 
