@@ -14,7 +14,7 @@ from connector.clock import Clock
 from connector.config.units import Rate
 from connector.crm.adapter import Adapter
 from connector.crm.answers import payload
-from connector.crm.batch import send_in_batches
+from connector.crm.batch import gather_in_batches, send_in_batches
 from connector.crm.budget import Budgets, BudgetState, Draws
 from connector.crm.client import CrmClient
 from connector.crm.oauth import BearerToken, OAuth2
@@ -93,6 +93,7 @@ __all__ = [
     "Rejected",
     "Vanished",
     "Written",
+    "gather_in_batches",
     "national_spellings",
     "payload",
     "retry_after",

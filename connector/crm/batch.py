@@ -20,6 +20,7 @@ from connector.errors import (
 from connector.model.outcome import InDoubt, NotSent, Outcome, Rejected
 
 T = TypeVar("T")
+R = TypeVar("R")
 Send = Callable[[Sequence[T]], Awaitable[Sequence[Outcome]]]
 
 
@@ -32,29 +33,44 @@ async def send_in_batches(
 ) -> list[Outcome]:
     """Send ``records`` by at most ``size`` at a time; return one outcome each, in their order.
 
-    ``send`` returns one outcome a record or raises a ``CrmError``. Up to ``concurrency`` slices
+    ``send`` returns one outcome a record or raises a ``CrmError``; raising one that concerns the
+    whole destination and returning ``NotSent`` with it are the same. Up to ``concurrency`` slices
     are under way at once; what is already under way when another slice ends the run is let finish.
     """
     run = _Run(send)
-    outcomes: list[Outcome | None] = [None] * len(records)
-    starts = iter(range(0, len(records), size))
+    slices = await gather_in_batches(records, size, run.send_slice, concurrency=concurrency)
+    return [outcome for outcomes in slices for outcome in outcomes]
 
-    async def work() -> None:
-        for start in starts:
-            part = records[start : start + size]
-            outcomes[start : start + len(part)] = await run.send_slice(part)
 
-    workers = max(1, min(concurrency, -(-len(records) // size)))
-    if workers == 1:
-        await work()
+async def gather_in_batches(
+    items: Sequence[T],
+    size: int,
+    work: Callable[[Sequence[T]], Awaitable[R]],
+    *,
+    concurrency: int = 1,
+) -> list[R]:
+    """Do ``work`` for at most ``size`` items at a time; return its answers in the items' order.
+
+    Up to ``concurrency`` are under way at once. The first error ends all of them and is raised.
+    """
+    starts = range(0, len(items), size)
+    answers: dict[int, R] = {}
+    left = iter(starts)
+
+    async def keep_working() -> None:
+        for start in left:
+            answers[start] = await work(items[start : start + size])
+
+    if concurrency == 1 or len(starts) < 2:
+        await keep_working()
     else:
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(work())
-        except ExceptionGroup as failures:  # a programming error: the same as from one worker
+                for _ in range(min(concurrency, len(starts))):
+                    group.create_task(keep_working())
+        except ExceptionGroup as failures:  # the same error as from one worker
             raise failures.exceptions[0] from failures
-    return [outcome for outcome in outcomes if outcome is not None]
+    return [answers[start] for start in starts]
 
 
 class _Run(Generic[T]):
@@ -89,4 +105,7 @@ class _Run(Generic[T]):
             raise CrmInDoubtError(
                 f"the adapter told of {len(outcomes)} records out of {len(records)}"
             )
+        for outcome in outcomes:
+            if isinstance(outcome, NotSent):
+                self._end = self._end or outcome.cause
         return outcomes

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.crm.batch import send_in_batches
+from connector.crm.batch import gather_in_batches, send_in_batches
 from connector.errors import (
     CrmAccessError,
     CrmError,
@@ -153,3 +153,40 @@ def test_no_more_slices_than_asked_are_under_way_at_once() -> None:
 
     asyncio.run(send_in_batches(range(40), 2, counting, concurrency=4))
     assert most == [4]
+
+
+def test_an_adapter_that_tells_of_records_not_sent_ends_the_run_too() -> None:
+    error = CrmThrottledError("slow down", cooldown=timedelta(seconds=3))
+    calls: list[int] = []
+
+    async def throttled(records: Sequence[int]) -> Sequence[Outcome]:
+        calls.append(len(records))
+        return [Written(str(records[0])), *[NotSent(error)] * (len(records) - 1)]
+
+    outcomes = asyncio.run(send_in_batches(range(9), 3, throttled))
+    assert outcomes == [Written("0"), *[NotSent(error)] * 8]
+    assert calls == [3]
+
+
+def test_answers_of_several_batches_come_in_order_and_the_first_error_ends_all() -> None:
+    async def double(items: Sequence[int]) -> list[int]:
+        for _ in range(10 - items[0]):
+            await asyncio.sleep(0)
+        return [2 * item for item in items]
+
+    answers = asyncio.run(gather_in_batches(range(5), 2, double, concurrency=3))
+    assert answers == [[0, 2], [4, 6], [8]]
+
+    ended: list[int] = []
+
+    async def fail(items: Sequence[int]) -> None:
+        if items[0] == 2:
+            raise CrmUnavailableError("away")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(items[0])
+
+    with pytest.raises(CrmUnavailableError, match="away"):
+        asyncio.run(gather_in_batches(range(6), 2, fail, concurrency=3))
+    assert sorted(ended) == [0, 4]
