@@ -20,12 +20,12 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import tenacity
 from sqlalchemy import Connection, Engine, func, insert, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from connector import metrics
 from connector.clock import Clock, SystemClock
-from connector.errors import LedgerError
+from connector.errors import LedgerError, LedgerRefusedError
 from connector.ledger.engine import READ_ONLY
 from connector.ledger.schema import installation
 
@@ -79,7 +79,7 @@ class Ledger:
                 with attempt, self.engine.begin() as connection:
                     return work(connection, *args, **kwargs)
         except (DBAPIError, PoolTimeoutError) as error:
-            raise _as_ledger_error(error) from error
+            raise as_ledger_error(error) from error
         finally:
             metrics.DB_TRANSACTION_SECONDS.labels("write").observe(perf_counter() - started)
         raise AssertionError("unreachable")
@@ -96,7 +96,7 @@ class Ledger:
             ):
                 return work(connection, *args, **kwargs)
         except (DBAPIError, PoolTimeoutError) as error:
-            raise _as_ledger_error(error) from error
+            raise as_ledger_error(error) from error
         finally:
             metrics.DB_TRANSACTION_SECONDS.labels("read").observe(perf_counter() - started)
 
@@ -154,7 +154,7 @@ def _installation_key(connection: Connection) -> bytes:
     return made
 
 
-def _as_ledger_error(error: SQLAlchemyError) -> LedgerError:
+def as_ledger_error(error: SQLAlchemyError) -> LedgerError:
     """Say what is wrong with the database without repeating a statement's values."""
     original: Any = getattr(error, "orig", None) or error
     text = str(original).splitlines()[0] if str(original) else type(original).__name__
@@ -174,6 +174,8 @@ def _as_ledger_error(error: SQLAlchemyError) -> LedgerError:
         original, sqlite3.IntegrityError
     ):
         text = _constraint_text(original)
+    if isinstance(error, DataError | IntegrityError):
+        return LedgerRefusedError(f"the ledger refused a value: {text}")
     return LedgerError(f"the ledger failed: {text}", remedy=remedy)
 
 

@@ -39,6 +39,12 @@ def head() -> str:
     return found
 
 
+def known() -> list[str]:
+    """Return every revision this program knows, the newest first."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return [script.revision for script in scripts]
+
+
 def current(engine: Engine) -> str | None:
     """Return the revision the ledger is at; ``None`` for an empty database."""
     with engine.connect() as connection:
@@ -69,8 +75,7 @@ def require_current(engine: Engine) -> None:
     found, wanted = current(engine), head()
     if found == wanted:
         return
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in known():
         raise SchemaOutdatedError(
             f"the ledger is at revision {found}, which this version does not know",
             remedy="run the newer version, or go back with its `connector db downgrade`",

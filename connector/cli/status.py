@@ -1,0 +1,93 @@
+"""``connector status``."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+from connector.cli.answers import add_row, print_json, say, table, words
+from connector.cli.examples import ExampledCommand
+from connector.cli.options import config_option, given, json_option
+from connector.cli.session import ledger_of
+from connector.runtime.status import advise, read_status
+from connector.runtime.times import ago, parse_rfc3339, span
+
+
+@click.command(
+    cls=ExampledCommand,
+    short_help="Show what waits and how each CRM is.",
+    examples=["connector status", "connector status --json | jq .destinations.hubspot.state"],
+)
+@config_option
+@json_option
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Show what waits and how each CRM is.
+
+    By number: when it last heard something. By destination: what is open, in doubt or parked, how
+    long the oldest has waited, and what to do about it. It is cheap at any size.
+    """
+    with ledger_of(context) as (config, ledger):
+        status = read_status(ledger, config)
+    if given(context).as_json:
+        print_json(status)
+    else:
+        _tell(status)
+
+
+def _tell(status: Mapping[str, Any]) -> None:
+    now = parse_rfc3339(status["at"])
+    if status["ready"]:
+        say(words("Running.", "bold green"))
+    for reason in status["reasons"]:
+        say(words(f"Not ready: {reason}", "bold yellow"))
+    webhooks = status["webhooks"]
+    kept = f", {webhooks['failed']} with something not understood" if webhooks["failed"] else ""
+    last = ago(_moment(webhooks["last_at"]), now=now)
+    say(f"Webhooks: last {last}, {webhooks['waiting']} waiting to be recorded{kept}.")
+    _tell_ledger(status["ledger"])
+    _tell_numbers(status["numbers"], now=now)
+    _tell_destinations(status["destinations"], now=now)
+
+
+def _tell_ledger(ledger: Mapping[str, Any]) -> None:
+    free = ledger["free_bytes"]
+    room = "" if free is None else f", {free / 2**30:.1f} GiB free on its disk"
+    say(f"Ledger: {ledger['kind']}, revision {ledger['revision']}{room}.")
+
+
+def _tell_numbers(numbers: Mapping[str, Any], *, now: datetime) -> None:
+    shown = table("Numbers", "name", "phone number id", "last event", "")
+    for name, number in numbers.items():
+        silent = words("silent", "yellow") if number["silent"] else ""
+        last = ago(_moment(number["last_event_at"]), now=now)
+        add_row(shown, name, number["phone_number_id"], last, silent)
+    say(shown)
+
+
+def _tell_destinations(destinations: Mapping[str, Any], *, now: datetime) -> None:
+    counts = ("open", "in doubt", "parked", "reviews")
+    shown = table(
+        "Destinations", "name", "state", *counts, "oldest", "last synced", "next", numbers=counts
+    )
+    for name, each in destinations.items():
+        advice = advise(name, each)
+        oldest = each["oldest_open_seconds"]
+        add_row(
+            shown,
+            name,
+            words(advice.words, "green" if advice.words == "open" else "yellow"),
+            each["open"],
+            each["in_doubt"],
+            each["parked"],
+            each["reviews"],
+            "" if oldest is None else span(oldest),
+            ago(_moment(each["last_synced_at"]), now=now),
+            advice.next,
+        )
+    say(shown)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_rfc3339(text)
