@@ -60,20 +60,25 @@ def _read(reference: str | None, *, folder: Path, adapter: str, shipped: Path) -
                 )
             ]
         )
-    source = _open(reference or adapter, folder=folder, shipped=shipped)
-    if source is None:
-        name = str(reference)
+    name = reference or adapter
+    path = _find(name, folder, shipped)
+    if path is None:
         raise ConfigError(
             [Problem(name, "", "there is no such mapping", nearest=_nearest(name, shipped))]
         )
-    seen: set[str] = set()
-    while source is not None:
+    own = name if (folder / name).is_file() else None
+    seen: list[Path] = []
+    while path is not None:
+        title = own if own and not seen else _title(path, shipped, taken=own)
+        source = read_source(path, name=title)
         yield source
+        seen.append(path)
         base = source.data.get("extends")
         if base is None:
             return
-        below = _open(base, folder=None, shipped=shipped) if isinstance(base, str) else None
-        if below is None or below.name in seen | {source.name}:
+        # only a shipped mapping can be extended: nothing else is looked at
+        path = _find(base, shipped / "none", shipped) if isinstance(base, str) else None
+        if path is None or path in seen:
             raise ConfigError(
                 [
                     Problem(
@@ -86,17 +91,18 @@ def _read(reference: str | None, *, folder: Path, adapter: str, shipped: Path) -
                     )
                 ]
             )
-        seen.add(source.name)
-        source = below
 
 
-def _open(reference: str, *, folder: Path | None, shipped: Path) -> Source | None:
-    nowhere = shipped / "nowhere"  # only a shipped mapping can be extended
-    path = resolve_mapping_path(reference, folder or nowhere, shipped=shipped)
-    if path is None or (path.is_relative_to(shipped) and _name(path, shipped) in _NOT_MAPPINGS):
-        return None
-    own = folder is not None and (folder / reference).is_file()
-    return read_source(path, name=reference if own else f"mappings/{_name(path, shipped)}.toml")
+def _find(reference: str, folder: Path, shipped: Path) -> Path | None:
+    path = resolve_mapping_path(reference, folder, shipped=shipped)
+    is_shipped = path is not None and path.is_relative_to(shipped)
+    return None if is_shipped and path and _name(path, shipped) in _NOT_MAPPINGS else path
+
+
+def _title(path: Path, shipped: Path, *, taken: str | None) -> str:
+    """Name a shipped file in problems, and apart from the admin's own if that is called so too."""
+    title = f"mappings/{_name(path, shipped)}.toml"
+    return f"{title} (shipped)" if title == taken else title
 
 
 def _name(path: Path, shipped: Path) -> str:

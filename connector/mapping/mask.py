@@ -12,6 +12,8 @@ from typing import Any, Final, Literal
 from stdnum import luhn
 from stdnum.br import cnpj, cpf
 
+from connector.mapping.clean import clean_text
+
 Kind = Literal["cpf", "cnpj", "card"]
 
 SHORTEST: Final = 11
@@ -20,7 +22,7 @@ _LONGEST: Final = 19
 _PHONE_HEAD: Final = 8
 """Behind a ``+``, nothing is looked for before this many digits have passed."""
 
-_GAP: Final = "[ .\\-/\u00a0\u2011\u2013]{0,2}"
+_GAP: Final = "[ .\\-/\u00a0\u2011\u2013\u200b\u2060]{0,3}"
 _RUN: Final = re.compile(rf"[0-9](?:{_GAP}[0-9]){{{SHORTEST - 1},}}")
 _DIGIT: Final = re.compile(r"[0-9]")
 _LETTERED_CNPJ: Final = re.compile(
@@ -110,7 +112,7 @@ def _masked_items(content: Mapping[str, Any], kinds: Sequence[str]) -> Iterator[
         elif key == "system":
             yield key, value  # WhatsApp's words, which name phones
         elif isinstance(value, str):
-            yield key, mask_text(value, kinds) if key in AUTHORED else value
+            yield key, mask_text(clean_text(value), kinds) if key in AUTHORED else value
         elif isinstance(value, Mapping):
             yield key, dict(_masked_items(value, kinds))
         elif isinstance(value, list | tuple):
@@ -133,6 +135,6 @@ def _mask_all(value: Any, kinds: Sequence[str]) -> Any:
         return [_mask_all(each, kinds) for each in value]
     if isinstance(value, bool) or not isinstance(value, str | int):
         return value
-    text = str(value)
+    text = clean_text(str(value))  # first, so that nothing removed later joins two halves
     masked = mask_text(text, kinds)
     return value if masked == text else masked

@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from connector.mapping.clean import clean_text
 from connector.mapping.contact_view import ContactView
 from connector.mapping.content import table, word_or_none
 from connector.mapping.lazy import Lazy
@@ -71,7 +72,9 @@ class MessageView:
     @Lazy
     def text(self) -> str:
         """Return what it says, for people."""
-        return message_text(self._message.kind, self.content, language=self._setting.language)
+        return clean_text(
+            message_text(self._message.kind, self.content, language=self._setting.language)
+        )
 
     @property
     def html(self) -> Markup:

@@ -16,6 +16,8 @@ from connector.mapping.filters import is_nothing, iso, make_filters, make_tests
 from connector.mapping.markup import text_as_html
 from connector.mapping.template import Template
 
+_BREAK: Final = Markup("<br>")
+
 OUTPUT_LIMIT: Final = 100_000
 """Characters that one value may render to."""
 
@@ -88,7 +90,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             context = make_context(roots, shared=True)
             for _ in run(context):
                 pass  # an assignment puts out nothing; its value is in the context
-            return context.vars["result"]
+            value = context.vars["result"]
+            return _as_html(value) if isinstance(value, Markup) else value
 
         return evaluate
 
@@ -128,4 +131,7 @@ def _as_text(value: Any) -> str:
 
 
 def _as_html(value: Any) -> Markup:
-    return value if isinstance(value, Markup) else text_as_html(_as_text(value))
+    """Spell a value as HTML; text that became part of Markup brings line breaks that none has."""
+    if not isinstance(value, Markup):
+        return text_as_html(_as_text(value))
+    return value.replace("\n", _BREAK) if "\n" in value else value

@@ -41,7 +41,7 @@ _REST_KEYS: Final = (
 _ONCE: Final = ("put", "header", "lookup", "none")
 _ON_DOUBT: Final = ("park", "repeat")
 
-_SLIP: Final = 0.8
+_SLIP: Final = 0.7
 """How alike an unknown key and a known one must be to be taken for a slip of the pen."""
 
 
