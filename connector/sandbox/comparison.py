@@ -1,0 +1,154 @@
+"""Holds what a CRM has against what was sent: the oracle's verdict.
+
+It reads the sandbox's own memory and matches people by phone, else by name, and messages by their
+place on the timeline and their words. Nothing of the connector is asked.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import unescape
+from typing import Any
+
+from connector.sandbox.traffic import ExpectedContact, ExpectedMessage
+
+Json = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """How the CRM differs from what was sent."""
+
+    crm_ids: list[str | None] = field(default_factory=list)
+    """The CRM contact of each expected one, in order; ``None`` where there is not exactly one."""
+    missing_contacts: list[ExpectedContact] = field(default_factory=list)
+    doubled_contacts: list[ExpectedContact] = field(default_factory=list)
+    missing: list[ExpectedMessage] = field(default_factory=list)
+    doubled: list[ExpectedMessage] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    """CRM ids of messages that nobody sent, or that stand with the wrong contact."""
+    orphans: list[str] = field(default_factory=list)
+    """CRM ids of messages on no contact's timeline."""
+    leaked: list[ExpectedMessage] = field(default_factory=list)
+    """Messages that reached the CRM with a part that must not leave."""
+    disordered: list[ExpectedContact] = field(default_factory=list)
+    """Contacts whose messages were created in another order than they were sent.
+
+    Told apart from the rest: a late webhook makes this without anything being wrong.
+    """
+
+    @property
+    def perfect(self) -> bool:
+        """Whether everything is there once and nothing else is. Order is not judged."""
+        return not any(
+            (
+                self.missing_contacts,
+                self.doubled_contacts,
+                self.missing,
+                self.doubled,
+                self.unexpected,
+                self.orphans,
+                self.leaked,
+            )
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.missing)} missing, {len(self.doubled)} doubled,"
+            f" {len(self.unexpected)} unexpected, {len(self.orphans)} orphaned,"
+            f" {len(self.leaked)} leaked messages; {len(self.missing_contacts)} missing,"
+            f" {len(self.doubled_contacts)} doubled contacts"
+        )
+
+
+def compare_hubspot(expected: Sequence[ExpectedContact], state: Json) -> Verdict:
+    """Judge the state of a sandbox HubSpot, ``GET /_sandbox/state``: one record for each message.
+
+    Contacts and communications that were there before the traffic count as unexpected only where
+    they stand on the timeline of an expected contact, or of none.
+    """
+    verdict = Verdict()
+    by_phone, by_name = _index_contacts(state["contacts"])
+    timelines: dict[str, list[Json]] = defaultdict(list)
+    for each in state["communications"]:
+        ends = each["links"].get("contacts", ())
+        if not ends:
+            verdict.orphans.append(each["id"])
+        for end in ends:
+            timelines[end].append(each)
+    for person in expected:
+        key = person.phone
+        found = by_phone.get(_digits(key), []) if key else by_name.get(person.name, [])
+        if not found:
+            verdict.missing_contacts.append(person)
+        elif len(found) > 1:
+            verdict.doubled_contacts.append(person)
+        verdict.crm_ids.append(found[0] if len(found) == 1 else None)
+        entries = [each for number in found for each in timelines[number]]
+        _judge(verdict, person, entries)
+    return verdict
+
+
+def _index_contacts(
+    contacts: Iterable[Json],
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    by_phone: dict[str, list[str]] = defaultdict(list)
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for each in contacts:
+        values = each["properties"]
+        phones = {
+            values.get(f"hs_searchable_calculated_international_{word}_number")
+            for word in ("phone", "mobile")
+        }
+        for phone in filter(None, phones):
+            by_phone[_digits(phone)].append(each["id"])
+        name = " ".join(values[part] for part in ("firstname", "lastname") if values.get(part))
+        by_name[name].append(each["id"])
+    return by_phone, by_name
+
+
+def _judge(verdict: Verdict, person: ExpectedContact, entries: Sequence[Json]) -> None:
+    at: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for each in entries:
+        values = each["properties"]
+        body = read_body(values.get("hs_communication_body", ""))
+        at[_milliseconds(values["hs_timestamp"])].append((each["id"], body))
+    used: set[str] = set()
+    places: list[int] = []
+    for message in person.messages:
+        moment = round(message.sent_at.timestamp() * 1000)
+        bodies = [(number, body) for number, body in at[moment] if _says(body, message)]
+        used |= {number for number, _ in bodies}
+        if not bodies:
+            verdict.missing.append(message)
+        elif len(bodies) > 1:
+            verdict.doubled.append(message)
+        if any(secret in body for secret in message.hidden for _, body in bodies):
+            verdict.leaked.append(message)
+        places += [int(number) for number, _ in bodies[:1]]
+    if places != sorted(places):
+        verdict.disordered.append(person)
+    verdict.unexpected += [each["id"] for each in entries if each["id"] not in used]
+
+
+def read_body(html: str) -> str:
+    """Return the words of an HTML body, blanks made one."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+def _says(body: str, message: ExpectedMessage) -> bool:
+    return all(" ".join(part.split()) in body for part in message.visible)
+
+
+def _digits(phone: str | None) -> str:
+    """Return the digits of an E.164 phone; a Brazilian mobile's always with its ninth digit."""
+    digits = re.sub(r"\D", "", phone or "")
+    if re.fullmatch(r"55\d{2}[6-9]\d{7}", digits):
+        return f"{digits[:4]}9{digits[4:]}"
+    return digits
+
+
+def _milliseconds(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
