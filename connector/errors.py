@@ -8,6 +8,7 @@ ConnectorError
 ├── LedgerError                    the ledger cannot be used; exit status 3, 503 to Meta
 │   ├── SchemaOutdatedError        run `connector db upgrade`
 │   ├── LedgerBusyError            another daemon holds the SQLite file
+│   ├── LedgerRefusedError         a value or a constraint: the same again would be refused again
 │   └── LeaseLostError             another process took over; drop the result
 └── CrmError                       what a CRM answered, by who has to wait
     ├── CrmAccessError             pause the destination: credentials, permission, setup
@@ -98,6 +99,10 @@ class SchemaOutdatedError(LedgerError):
 
 class LedgerBusyError(LedgerError):
     """Another daemon holds this SQLite ledger."""
+
+
+class LedgerRefusedError(LedgerError):
+    """The database is well but refused what was to be written."""
 
 
 class LeaseLostError(LedgerError):

@@ -76,6 +76,28 @@ def want(connection: Connection, wanted: Sequence[Wanted], *, now: datetime) -> 
     )
 
 
+def want_again(connection: Connection, wanted: Sequence[Wanted], *, now: datetime) -> None:
+    """Have records written anew where they are on a lane already; those that are not stay away."""
+    sources: dict[tuple[str, RecordKind], list[str]] = {}
+    for w in wanted:
+        sources.setdefault((w.destination, w.record), []).append(w.source_id)
+    there: set[tuple[str, RecordKind, str]] = set()
+    for (destination, record), source_ids in sources.items():
+        rows = connection.execute(
+            select(delivery.c.source_id).where(
+                delivery.c.destination == destination,
+                delivery.c.record == record,
+                delivery.c.source_id.in_(source_ids),
+            )
+        )
+        there.update((destination, record, source_id) for source_id in rows.scalars())
+    want(
+        connection,
+        [w for w in wanted if (w.destination, w.record, w.source_id) in there],
+        now=now,
+    )
+
+
 def ensure_lanes(connection: Connection, priorities: Mapping[LaneKey, int]) -> dict[LaneKey, int]:
     """Return the lane ids of contacts in destinations, making the lanes that are not there."""
     keys = sorted(priorities)

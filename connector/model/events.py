@@ -37,7 +37,8 @@ class MessageEvent:
     """WhatsApp's message type, as it came."""
     content: Mapping[str, Any]
     """What was understood of it, in the words listed in ``connector.record.message_types``."""
-    sent_at: datetime
+    at: datetime
+    """When it was sent."""
     person: Identity
     """The customer: who sent it, or to whom we did."""
     field: str = "messages"

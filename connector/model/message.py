@@ -7,6 +7,9 @@ from typing import Any, Final, Literal
 
 Direction = Literal["in", "out"]
 
+UNSEEN: Final = "unseen"
+"""The kind of a message of which only statuses have come: kept, but not counted or delivered."""
+
 STATUS_RANK: Final[Mapping[str, int]] = {
     "sent": 1,
     "failed": 2,

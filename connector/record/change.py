@@ -9,7 +9,6 @@ from connector.model.events import Parsed
 from connector.record.payload import block, identifier, items
 from connector.record.people import People
 
-
 _BESIDE: Final = frozenset({"messaging_product", "metadata", "contacts"})
 """What stands beside the elements of a change."""
 

@@ -49,17 +49,17 @@ def read_message(
 ) -> None:
     """Make an event of one message, or keep it."""
     parsed, field = change.parsed, change.field
-    wamid, sent_at = identifier(message.get("id")), instant(message.get("timestamp"))
+    wamid, at = identifier(message.get("id")), instant(message.get("timestamp"))
     kind = message_kind(message)
     person = people.identify(*(message.get(name) for name in (_FROM if direction == "in" else _TO)))
-    if kind is None or wamid is None or sent_at is None or not person.known:
+    if kind is None or wamid is None or at is None or not person.known:
         missing = (
             "type"
             if kind is None
             else "id"
             if wamid is None
             else "timestamp"
-            if sent_at is None
+            if at is None
             else "from"
         )
         parsed.keep("unparsable", field, f"{field}/{missing}")
@@ -79,7 +79,7 @@ def read_message(
             direction=direction,
             kind=kind,
             content=content | read_surroundings(message),
-            sent_at=sent_at,
+            at=at,
             person=person,
             field=field,
             backfill=backfill,

@@ -9,8 +9,7 @@ The content is a JSON object of these, each of which may be missing::
     caption         of media
     media           {"id", "mime_type", "sha256", "filename", "voice", "animated", "url"}
     reply_to        wamid of the message this one quotes
-    forwarded       true
-    frequently_forwarded  true, instead of ``forwarded``
+    forwarded       true; and ``frequently_forwarded`` where WhatsApp says so
     product         {"catalog_id", "product_retailer_id"} an enquiry is about
     referral        {"source_url", "source_id", "source_type", "headline", "body", "ctwa_clid" ...}
     group_id        the group it was sent in
@@ -105,10 +104,11 @@ def _read_context(context: Mapping[str, Any]) -> Content:
     content: Content = {}
     if reply_to := identifier(context.get("id")):
         content["reply_to"] = reply_to
-    if flag(context.get("frequently_forwarded")):
-        content["frequently_forwarded"] = True
-    elif flag(context.get("forwarded")):
+    frequently = flag(context.get("frequently_forwarded"))
+    if frequently or flag(context.get("forwarded")):
         content["forwarded"] = True
+    if frequently:
+        content["frequently_forwarded"] = True
     product = block(context.get("referred_product"))
     about = compact(
         catalog_id=identifier(product.get("catalog_id")),

@@ -71,7 +71,7 @@ def test_a_text_message_is_read_whole() -> None:
         direction="in",
         kind="text",
         content={"text": "Oi, tudo bem?"},
-        sent_at=SENT_AT,
+        at=SENT_AT,
         person=Identity(
             user_id="BR.1349120865530274",
             wa_id="5511987654321",
@@ -189,7 +189,7 @@ def test_a_status_is_read_with_what_it_says_of_failure_and_price() -> None:
     "timestamp", [1764000000, "1764000000", 1764000000000, "1764000000000", 1764000000.0]
 )
 def test_a_time_may_be_text_or_number_seconds_or_milliseconds(timestamp: Any) -> None:
-    assert only_message({**TEXT, "timestamp": timestamp}).sent_at == SENT_AT
+    assert only_message({**TEXT, "timestamp": timestamp}).at == SENT_AT
 
 
 def test_cards_are_matched_by_user_id_then_phone_and_never_by_position() -> None:
@@ -248,6 +248,7 @@ def test_a_reply_a_forward_an_ad_and_a_group_come_with_any_type() -> None:
     assert event.content == {
         "text": "Oi, tudo bem?",
         "reply_to": "wamid.PREV",
+        "forwarded": True,
         "frequently_forwarded": True,
         "referral": {"source_id": "120226305854810726", "ctwa_clid": "Aff"},
         "group_id": "Y2FwaV9n",

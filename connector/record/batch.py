@@ -1,0 +1,90 @@
+"""Webhooks cut into transactions: parsed, routed to our numbers, and hashed before any is open."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from connector.ledger.webhooks import WaitingWebhook
+from connector.model.events import Event, Kept, MessageEvent
+from connector.record.parse import parse
+from connector.record.routing import NumberConfig
+
+
+@dataclass(slots=True, eq=False)
+class Leavings:
+    """What became no event of one webhook, so far."""
+
+    webhook_id: int
+    error: str | None = None
+    kept: list[Kept] = field(default_factory=list)
+
+    def counts(self, more: Iterable[Kept] = ()) -> Counter[str]:
+        """Return how many elements were kept, by reason, and by place where they have one."""
+        counts: Counter[str] = Counter()
+        if self.error is not None:
+            counts["unparsable"] = 1
+        for kept in (*self.kept, *more):
+            counts[kept.reason] += 1
+            if kept.reason != "unrouted":
+                place = kept.path if "/" in kept.path else f"{kept.field}/{kept.path}"
+                counts[place] += 1
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One event of one of our numbers."""
+
+    event: Event
+    number: NumberConfig
+    wamid_hash: str
+    received_at: datetime
+    leavings: Leavings
+    """Of its webhook."""
+
+    @property
+    def backfill(self) -> bool:
+        """Whether it is history."""
+        return isinstance(self.event, MessageEvent) and self.event.backfill
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction records."""
+
+    items: list[Item] = field(default_factory=list)
+    ends: list[Leavings] = field(default_factory=list)
+    """The webhooks of which nothing is left to record after this batch."""
+
+
+def cut(
+    webhooks: Iterable[WaitingWebhook],
+    *,
+    numbers: Mapping[str, NumberConfig],
+    hash_wamid: Callable[[str], str],
+    at_most: int,
+) -> Iterator[Batch]:
+    """Parse webhooks and return them in batches of at most so many events.
+
+    A webhook with more is spread over several; only the last of them ends it, and what a crash
+    leaves half done is recorded again to no effect.
+    """
+    batch = Batch()
+    for webhook in webhooks:
+        parsed = parse(webhook.body)
+        leavings = Leavings(webhook.id, parsed.error, parsed.kept)
+        for event in parsed.events:
+            number = numbers.get(event.phone_number_id or "")
+            if number is None:
+                leavings.kept.append(Kept("unrouted", event.field, event.field))
+                continue
+            if len(batch.items) >= at_most:
+                yield batch
+                batch = Batch()
+            batch.items.append(
+                Item(event, number, hash_wamid(event.wamid), webhook.received_at, leavings)
+            )
+        batch.ends.append(leavings)
+    if batch.items or batch.ends:
+        yield batch

@@ -1,0 +1,203 @@
+"""The transaction that takes a batch of events into the ledger and puts the work on lanes."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from connector.ledger.contacts import Person, RaceLostError
+from connector.ledger.messages import MessageRow, find_messages, store_messages
+from connector.ledger.webhooks import SettledWebhook, settle_webhooks
+from connector.model.events import Kept, MessageEvent, StatusEvent
+from connector.record.batch import Batch, Item, Leavings
+from connector.record.fields import FIELDS
+from connector.record.lane_work import TOO_OLD, LaneWork
+from connector.record.meeting import meet, sight
+from connector.record.merge import add_arrival, add_status
+from connector.record.resolve import Resolution
+from connector.record.routing import Rules
+
+_TRIES: Final = 5
+
+
+@dataclass(slots=True)
+class RecordReport:
+    """What became of elements."""
+
+    webhooks: int = 0
+    """Webhooks that are recorded whole by now."""
+    elements: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By webhook field and result: ``new``, ``duplicate``, ``too_old``, ``unparsable`` ..."""
+    lags: list[float] = field(default_factory=list)
+    """Seconds from WhatsApp's own time to ours, of live messages that are new."""
+    last_received: dict[str, datetime] = field(default_factory=dict)
+    """When each number last received anything."""
+    destinations: set[str] = field(default_factory=set)
+    """Where work was put on lanes."""
+    kept: dict[Leavings, list[Kept]] = field(default_factory=dict)
+    """What turned out only here to become no event."""
+
+
+def record(connection: Connection, batch: Batch, rules: Rules, *, now: datetime) -> RecordReport:
+    """Record a batch. Recording the same again changes nothing.
+
+    If another process stores one of these people or messages first, everything is undone and done
+    again from what that process wrote.
+    """
+    for tries in range(_TRIES):
+        try:
+            with connection.begin_nested():
+                return _Recording(connection, batch, rules, now=now, tries=tries).carry_out()
+        except RaceLostError:
+            if tries == _TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+class _Recording:
+    def __init__(
+        self, connection: Connection, batch: Batch, rules: Rules, *, now: datetime, tries: int
+    ) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._rules = rules
+        self._now = now
+        self._variant = f"|{tries}" if tries > 1 else ""
+        self._report = RecordReport()
+        self._rows: dict[str, MessageRow] = {}
+        self._people: dict[int, Person] = {}
+        self._fresh: dict[MessageRow, Item] = {}
+        self._again: dict[MessageRow, tuple[Item, set[str]]] = {}
+
+    def carry_out(self) -> RecordReport:
+        items = self._batch.items
+        self._rows = find_messages(self._connection, {item.wamid_hash for item in items})
+        items = [item for item in items if self._may_add(item)]
+        sightings = [sight(item.event) for item in items]
+        resolution = meet(
+            self._connection,
+            [sighting for sighting in sightings if sighting is not None],
+            scope=self._rules.portfolio,
+            keyed_hash=self._rules.keyed_hash,
+            variant=self._variant,
+            now=self._now,
+        )
+        self._follow_merges(resolution)
+        people = iter(resolution.people)
+        for item, sighting in zip(items, sightings, strict=True):
+            self._add(item, None if sighting is None else next(people).lasting)
+        store_messages(self._connection, list(self._rows.values()))
+        self._put_on_lanes(resolution)
+        self._settle()
+        return self._report
+
+    def _may_add(self, item: Item) -> bool:
+        """Leave out what would bring an erased person back, and what is nobody's."""
+        row = self._rows.get(item.wamid_hash)
+        if row is not None and row.erased:
+            self._count(item, "duplicate")
+            return False
+        if row is None and not item.event.person.known:
+            field_ = item.event.field
+            kept = Kept("unparsable", field_, f"{field_}/recipient")
+            self._report.kept.setdefault(item.leavings, []).append(kept)
+            return False
+        return True
+
+    def _add(self, item: Item, person: Person | None) -> None:
+        """Add one event to the message it is about."""
+        event = item.event
+        at = event.at
+        row = self._rows.get(item.wamid_hash)
+        if row is None:
+            assert person is not None  # noqa: S101 - _may_add saw to it
+            row = self._rows[item.wamid_hash] = MessageRow(
+                wamid_hash=item.wamid_hash,
+                wamid=event.wamid,
+                number=item.number.name,
+                contact_id=person.stored_id,
+                conversation=self._conversation(person.stored_id, item.number.name, at),
+                direction="out",
+                sent_at=at,
+            )
+        if person is not None:
+            self._people[person.stored_id] = person
+        seen = row.seen
+        match event:
+            case MessageEvent():
+                contact_id = person.stored_id if person is not None else row.contact_id
+                changed = add_arrival(
+                    row,
+                    webhook_id=item.leavings.webhook_id,
+                    wamid=event.wamid,
+                    number=item.number.name,
+                    contact_id=contact_id,
+                    conversation=self._conversation(contact_id, item.number.name, at),
+                    direction=event.direction,
+                    kind=event.kind,
+                    content=event.content,
+                    sent_at=at,
+                )
+                part = "content"
+            case StatusEvent():
+                changed = add_status(row, event.status, at=at, details=event.details)
+                part = "status"
+        if row.seen and not seen:
+            self._fresh[row] = item
+            if not item.backfill:
+                self._report.lags.append((item.received_at - at).total_seconds())
+        elif changed and seen:
+            self._again.setdefault(row, (item, set()))[1].add(part)
+        self._count(item, "new" if changed else "duplicate")
+
+    def _follow_merges(self, resolution: Resolution) -> None:
+        """Let messages read before two contacts became one belong to the one."""
+        moved = {loser.id: survivor.lasting.stored_id for survivor, loser in resolution.merged}
+        for row in self._rows.values():
+            row.contact_id = moved.get(row.contact_id, row.contact_id)
+
+    def _conversation(self, contact_id: int, number: str, at: datetime) -> str:
+        day = at.astimezone(self._rules.time_zone).date()
+        return f"{contact_id}:{number}:{day}"
+
+    def _put_on_lanes(self, resolution: Resolution) -> None:
+        lanes = LaneWork(self._rules)
+        for row, item in self._fresh.items():
+            person = self._people[row.contact_id]
+            if lanes.add_new(row, item, person) == TOO_OLD:
+                self._count(item, TOO_OLD)
+        for row, (item, parts) in self._again.items():
+            if row not in self._fresh:
+                lanes.add_changed(row, item, parts)
+        for person in resolution.touched:
+            if person.merged_into is None:
+                lanes.add_learnt(person)
+        lanes.put(self._connection, now=self._now)
+        self._report.destinations = lanes.destinations
+
+    def _settle(self) -> None:
+        """Mark the webhooks that end here as recorded, with what became no event."""
+        report = self._report
+        settled = []
+        for leavings in self._batch.ends:
+            more = report.kept.get(leavings, [])
+            settled.append(
+                SettledWebhook(leavings.webhook_id, leavings.counts(more), leavings.error)
+            )
+            for kept in (*leavings.kept, *more):
+                report.elements[_label(kept.field), kept.reason] += 1
+        settle_webhooks(self._connection, settled, now=self._now)
+        report.webhooks = len(settled)
+
+    def _count(self, item: Item, result: str) -> None:
+        self._report.elements[_label(item.event.field), result] += 1
+        last = self._report.last_received
+        name = item.number.name
+        last[name] = max(item.received_at, last.get(name, item.received_at))
+
+
+def _label(field_: str) -> str:
+    """Return a webhook field as a metric's label: a closed list, whatever WhatsApp invents."""
+    return field_ if field_ in FIELDS else "other"
