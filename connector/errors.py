@@ -85,7 +85,7 @@ class RenderError(ConnectorError):
     """A mapping's template cannot be filled for this record. ``field`` is the mapping's field."""
 
     def __init__(self, message: str, *, field: str) -> None:
-        super().__init__(message, remedy="connector mapping preview")
+        super().__init__(message, remedy="connector mapping preview FILE")
         self.field = field
 
 

@@ -85,13 +85,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         tree = nodes.Template([nodes.Assign(result, expression, lineno=1)], lineno=1)
         compiled = self.from_string(tree)
         run, make_context = compiled.root_render_func, compiled.new_context
+        html = bool(self.autoescape)
 
         def evaluate(roots: Roots) -> Any:
             context = make_context(roots, shared=True)
             for _ in run(context):
                 pass  # an assignment puts out nothing; its value is in the context
             value = context.vars["result"]
-            return _as_html(value) if isinstance(value, Markup) else value
+            return _as_html(value) if html and isinstance(value, Markup) else value
 
         return evaluate
 

@@ -16,7 +16,7 @@ from connector.mapping.markup import text_as_html
 from connector.mapping.models import Field, Value, templates_of
 from connector.mapping.rendered import Rendered, hash_content
 from connector.mapping.sandbox import OUTPUT_LIMIT, OutputTooLongError, Roots, Sandbox
-from connector.mapping.schema import Schema, find_field
+from connector.mapping.schema import Schema
 from connector.mapping.template import Template
 from connector.mapping.vocabulary import is_name_like
 from connector.model.record import FieldValue
@@ -59,7 +59,7 @@ class Section:
         self._constants: dict[str, FieldValue] = {}
         self._makers: list[tuple[str, Maker]] = []
         for key, field in fields.items():
-            info = find_field(schema, key)
+            info = schema.get(key)
             kind = info.type if info else "text"
             if any(templates_of(field.value)):
                 self._makers.append((key, _compile(field.value, kind, sandboxes)))

@@ -12,7 +12,7 @@ from connector.errors import Problem, RenderError
 from connector.mapping.models import Field, Mapping
 from connector.mapping.preview import Sample, make_samples, preview
 from connector.mapping.render import Renderer
-from connector.mapping.schema import Schema, find_field
+from connector.mapping.schema import Schema, nearest_field
 from connector.mapping.template import Template
 from connector.mapping.vocabulary import ValueType
 from connector.model.record import FieldInfo, FieldType
@@ -65,14 +65,13 @@ def _check(
 ) -> Iterator[Problem]:
     for name, field in fields.items() if schema else ():
         path = (section, "fields", name)
-        info = find_field(schema, name)
+        info = schema.get(name)
         if info is None:
-            known = [*schema, *(each.label for each in schema.values())]
             yield mapping.problem(
                 path,
                 f"the CRM's {kind} have no such field",
                 expected=f"a field of {kind}",
-                nearest=nearest_name(name, known),
+                nearest=nearest_field(schema, name),
             )
         elif not info.writable:
             yield mapping.problem(

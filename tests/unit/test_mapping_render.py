@@ -10,10 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.errors import RenderError
+from connector.mapping import contact_view
 from connector.mapping.labels import Labels
 from connector.mapping.load import load_mapping
 from connector.mapping.models import ContactMapping, Field, Mapping, MessageMapping
@@ -195,6 +196,20 @@ def test_a_phone_has_the_forms_crms_want(
     assert (fields["a"], fields["b"], fields["c"]) == (phone, national, phone[1:])
 
 
+def test_numbering_plans_are_asked_only_by_who_needs_them(tmp_path: Path) -> None:
+    contact = replace(FULL.contact, phone="+5571999990000")
+    before = contact_view._take_apart.cache_info()
+
+    contact_fields(
+        'a = "{{ contact.phone.e164 }}"\nb = "{{ contact.phone.digits }}"', tmp_path, contact
+    )
+    message_fields('html = "{{ message.html }}"', tmp_path, contact=contact)
+
+    assert contact_view._take_apart.cache_info() == before
+    contact_fields('a = "{{ contact.phone.national }}"', tmp_path, contact)
+    assert contact_view._take_apart.cache_info().misses == before.misses + 1
+
+
 def test_a_single_expression_keeps_its_type(tmp_path: Path) -> None:
     fields = contact_fields(
         'bool = "{{ contact.marketing_opt_out }}"\nlist = "{{ contact.labels }}"\n'
@@ -320,6 +335,7 @@ def renderer_of_html(template: str) -> Renderer:
         "{{ message.text if message.text else message.html }}",
     ],
 )
+@settings(deadline=None)
 @given(words=PERILOUS, name=PERILOUS)
 def test_html_holds_no_tag_but_ours(template: str, words: str, name: str) -> None:
     content = {"text": words, "caption": words, "media": {"filename": words}}
@@ -382,9 +398,13 @@ def test_html_of_the_admin_stays_html(tmp_path: Path) -> None:
 
 
 def test_text_fields_are_not_escaped(tmp_path: Path) -> None:
-    assert message_fields('a = "{{ message.text }}"', tmp_path, text("a < b & c\nd")) == {
-        "a": "a < b & c\nd"
-    }
+    fields = message_fields(
+        'a = "{{ message.text }}"\nb = "{{ message.text | escape }}"',
+        tmp_path,
+        text("a < b & c\nd"),
+    )
+
+    assert fields == {"a": "a < b & c\nd", "b": "a &lt; b &amp; c\nd"}
 
 
 @pytest.mark.parametrize(
