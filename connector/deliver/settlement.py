@@ -78,26 +78,18 @@ def _settle_one(
             settlement.relinked += row.crm_id is not None and row.crm_id != crm_id
             settlement.latencies.append((now - row.queued_at).total_seconds())
             settlement.synced.append(Synced(row.id, row.generation, crm_id, item.content_hash))
-        case Rejected(code, detail, fieldname, status):
+        case Rejected():
             settlement.good = True
             settlement.tally["rejected"] += 1
-            if fieldname:
-                settlement.schema_suspects[row.id] = fieldname
-            if status is None and code.isdigit():
-                status = int(code)
-            settlement.parked.append(Parked(row.id, f"rejected.{code}", detail, status=status))
+            _settle_rejected(settlement, row, outcome)
         case Vanished():
             settlement.good = True
             settlement.tally["failed"] += 1
             _settle_vanished(settlement, item, now=now)
-        case Failed(code, detail):
+        case Failed():
             settlement.good = True
             settlement.tally["failed"] += 1
-            settlement.failed_lanes.add(row.lane_id)
-            if row.attempts + 1 >= ATTEMPTS:
-                settlement.parked.append(Parked(row.id, "exhausted", f"{code}: {detail}"))
-            else:
-                settlement.failed.append((row.id, code, detail))
+            _settle_failed(settlement, row, outcome)
         case InDoubt(detail, cause):
             settlement.tally["in_doubt"] += 1
             settlement.cause = settlement.cause or cause
@@ -111,6 +103,26 @@ def _settle_one(
             settlement.unsent.append(row.id)
         case _:
             assert_never(outcome)
+
+
+def _settle_rejected(settlement: Settlement, row: Delivery, outcome: Rejected) -> None:
+    if outcome.field:
+        settlement.schema_suspects[row.id] = outcome.field
+    status = outcome.status
+    if status is None and outcome.code.isdigit():
+        status = int(outcome.code)
+    settlement.parked.append(
+        Parked(row.id, f"rejected.{outcome.code}", outcome.detail, status=status)
+    )
+
+
+def _settle_failed(settlement: Settlement, row: Delivery, outcome: Failed) -> None:
+    settlement.failed_lanes.add(row.lane_id)
+    if row.attempts + 1 >= ATTEMPTS:
+        detail = f"{outcome.code}: {outcome.detail}"
+        settlement.parked.append(Parked(row.id, "exhausted", detail))
+    else:
+        settlement.failed.append((row.id, outcome.code, outcome.detail))
 
 
 def _settle_vanished(settlement: Settlement, item: Item, *, now: datetime) -> None:

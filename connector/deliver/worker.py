@@ -33,6 +33,7 @@ from connector.ledger.lanes import (
 )
 from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
+from connector.waiting import wait_for_any
 
 log = structlog.get_logger()
 
@@ -85,7 +86,7 @@ class Worker:
                 await self._wait_for_company(stop)
                 wait = await self._step(held, gatekeeper, half_open=bool(standing.outages))
             if wait > 0:
-                await _wait_for_either(wake, stop, wait)
+                await wait_for_any(wake, stop, seconds=wait)
 
     async def _admit(self, standing: Standing, gatekeeper: Gatekeeper) -> float | None:
         """Return ``None`` if the destination may be worked for, else the seconds to wait."""
@@ -307,14 +308,4 @@ class Worker:
         )
         since = self._ledger.clock.boot() - self._last_flush
         if since < wait:
-            await _wait_for_either(stop, stop, wait - since)
-
-
-async def _wait_for_either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
-    waits = {asyncio.ensure_future(first.wait()), asyncio.ensure_future(second.wait())}
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+            await wait_for_any(stop, seconds=wait - since)

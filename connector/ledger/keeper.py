@@ -11,6 +11,7 @@ from connector import metrics
 from connector.errors import LeaseLostError, LedgerError
 from connector.ledger.leases import Lease, claim_lease, release_lease, renew_lease
 from connector.ledger.ledger import Ledger
+from connector.waiting import wait_for_any
 
 log = structlog.get_logger()
 
@@ -68,7 +69,7 @@ async def hold(
             log.warning("lease.unclaimed", lease=name, error=str(error))
             lease = None
         if lease is None:
-            await _pause(stop, min(1.0, life / 4))
+            await wait_for_any(stop, seconds=min(1.0, life / 4))
             continue
         held = HeldLease(ledger, lease, life=life, since=since)
         log.info("lease.claimed", lease=name, epoch=lease.epoch)
@@ -79,7 +80,7 @@ async def hold(
             log.warning("lease.lost", lease=name, epoch=lease.epoch)
         except LedgerError as error:
             log.error("role.failed", lease=name, error=str(error), remedy=error.remedy)
-            await _pause(stop, 1.0)
+            await wait_for_any(stop, seconds=1.0)
         await _give_back(ledger, lease)
 
 
@@ -110,13 +111,6 @@ async def _give_back(ledger: Ledger, lease: Lease) -> None:
         await ledger.write(release_lease, lease)
     except LedgerError as error:
         log.warning("lease.not_released", lease=lease.name, error=str(error))
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 def _claim(

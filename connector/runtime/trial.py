@@ -20,10 +20,8 @@ from typing import Any, Final
 import httpx
 
 from connector.errors import ConnectorError
-
-PHONE_NUMBER_ID: Final = "106540352242922"
-WABA_ID: Final = "102290129340398"
-NUMBER: Final = "Vendas"
+from connector.sandbox.conversations import NUMBERS
+from connector.sandbox.envelopes import BusinessNumber
 
 FAST: Final[Mapping[str, float]] = {
     "request_timeout": 2,
@@ -233,11 +231,7 @@ def prepare_trial(
         "[whatsapp]",
         'app_secrets = [{ file = "app_secret" }]',
         'verify_token = { file = "verify_token" }',
-        "[[whatsapp.numbers]]",
-        f'phone_number_id = "{PHONE_NUMBER_ID}"',
-        f'waba_id = "{WABA_ID}"',
-        f'name = "{NUMBER}"',
-        'country = "BR"',
+        *(line for number in NUMBERS for line in _number(number)),
         f"[destinations.{adapter}]",
         f'adapter = "{adapter}"',
         f"base_url = {json.dumps(crm.url)}",
@@ -252,6 +246,20 @@ def prepare_trial(
     ]
     trial.config.write_text("\n".join(lines) + "\n" + extra)
     return trial
+
+
+def _number(number: BusinessNumber) -> list[str]:
+    return [
+        "[[whatsapp.numbers]]",
+        *_toml(
+            {
+                "phone_number_id": number.phone_number_id,
+                "waba_id": number.waba_id,
+                "name": number.name,
+                "country": number.country,
+            }
+        ),
+    ]
 
 
 def _toml(values: Mapping[str, Any]) -> list[str]:

@@ -5,16 +5,16 @@ Nothing here decides anything; it only hands each part what it needs.
 
 import os
 import socket
+from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 from connector.clock import SystemClock
-from connector.config.load import load_config
 from connector.config.models import Config, DestinationSettings
 from connector.config.paths import resolve_labels_path
-from connector.crm.registry import build_adapter, settings_models
+from connector.crm.registry import build_adapter
 from connector.deliver.destination import Destination, RenderSettings
 from connector.ledger import destinations as ledger_destinations
 from connector.ledger.audit import Scope
@@ -25,12 +25,8 @@ from connector.mapping.load import load_mapping
 from connector.mapping.models import Mapping
 from connector.model.number import Number
 from connector.model.record import CrmObject
-from connector.record.recorder import Route
-
-
-def read_config(path: Path) -> Config:
-    """Load a configuration, with the settings of every installed adapter."""
-    return load_config(path, settings_models=settings_models())
+from connector.record.recorder import Recorder
+from connector.record.routing import NumberConfig, Route
 
 
 def open_ledger(config: Config, *, role: str = "cli") -> Ledger:
@@ -41,9 +37,7 @@ def open_ledger(config: Config, *, role: str = "cli") -> Ledger:
 def read_mappings(config: Config) -> dict[str, Mapping]:
     """Load the mapping of every destination, by destination name."""
     return {
-        name: load_mapping(
-            settings.mapping, folder=config.file.parent, adapter=settings.adapter
-        )
+        name: load_mapping(settings.mapping, folder=config.file.parent, adapter=settings.adapter)
         for name, settings in config.destinations.items()
     }
 
@@ -177,6 +171,26 @@ class Build:
     def _on_deleted(self, settings: DestinationSettings) -> Any:
         own = settings.reconcile.on_deleted if settings.reconcile else None
         return own or self.config.reconcile.on_deleted
+
+
+def build_recorder(
+    build: Build, *, on_wanted: Callable[[frozenset[str]], None] | None = None
+) -> Recorder:
+    """Build the recorder; ``on_wanted`` is told which destinations have work now."""
+    config = build.config
+    return Recorder(
+        build.ledger,
+        portfolio=config.whatsapp.portfolio,
+        numbers={
+            number.phone_number_id: NumberConfig(number.name, number.country, number.waba_id)
+            for number in config.whatsapp.numbers
+        },
+        routes=routes(config, build.mappings),
+        time_zone=config.schedule.timezone,
+        max_event_age=timedelta(seconds=config.tuning.max_event_age),
+        block=config.privacy.block,
+        on_wanted=on_wanted,
+    )
 
 
 def process_name() -> str:

@@ -1,0 +1,118 @@
+"""Record and deliver: messages for each second of one core's time, and the memory it takes.
+
+Stored webhooks are the start, a sandbox HubSpot in a process of its own is the end; only the
+connector's own processor time counts, user and system, all its threads.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.figure import Figure
+from connector.ledger.engine import open_engine
+from connector.ledger.ledger import Ledger
+from connector.ledger.webhooks import digest_body, store_webhooks
+from connector.runtime.supervisor import prepare_ledger
+from connector.runtime.trial import SandboxCrm, Trial, prepare_trial, wait_until
+from connector.runtime.opening import open_config
+from connector.sandbox.burst import burst
+from connector.sandbox.comparison import compare_hubspot
+from connector.sandbox.traffic import Traffic
+
+MESSAGES = 10_000
+CONTACTS = 500
+_TICKS = 100
+"""Of /proc's clock in a second, on every Linux that Python runs on."""
+
+
+def measure(runs: int) -> list[Figure]:
+    """Measure so many runs, each on a new ledger and a new sandbox."""
+    rates: list[float] = []
+    memory: list[float] = []
+    calls: list[float] = []
+    for number in range(runs):
+        rate, peak, used = _run(number)
+        rates.append(rate)
+        memory.append(peak)
+        calls.append(used)
+        sys.stderr.write(f"  run {number + 1}: {rate:,.0f} messages per CPU second\n")
+    return [
+        Figure("record and deliver", "messages/CPU s", rates, target=1000, better="higher"),
+        Figure("resident memory", "MB", memory, target=150),
+        Figure("calls per 1,000 messages", "calls", calls),
+    ]
+
+
+def _run(seed: int) -> tuple[float, float, float]:
+    traffic = burst(CONTACTS, MESSAGES, base=datetime.now(UTC), seed=seed)
+    with _trial() as trial:
+        _store(trial, traffic)
+        process = trial.start("--only", "record,deliver")
+        trial.wait_until_ready(process)
+        wait_until(
+            lambda: _settled(trial), seconds=300, what="all is synced", last_words=trial.last_words
+        )
+        seconds, peak = _cost(process.pid)
+        state = trial.crm.state()
+        verdict = compare_hubspot(traffic.expected, state)
+        if not verdict.perfect:
+            raise AssertionError(f"not everything is in the CRM once: {verdict}")
+        return MESSAGES / seconds, peak, state["calls"]["total"] * 1000 / MESSAGES
+
+
+@contextmanager
+def _trial() -> Iterator[Trial]:
+    with tempfile.TemporaryDirectory(prefix="connector-bench-") as name:
+        folder = Path(name)
+        crm = SandboxCrm.start(
+            "hubspot", folder, settings={"burst_limit": 100_000, "search_limit": 1000}
+        )
+        trial = prepare_trial(
+            folder,
+            crm,
+            adapter="hubspot",
+            tuning={"request_timeout": 30, "send_gate": 2, "lease": 90},
+            destination={
+                "batch_wait": "200ms",
+                "rate": '{ requests = 10000, per = "1s" }',
+            },
+        )
+        try:
+            trial.command("setup", "hubspot", "--apply")
+            yield trial
+        finally:
+            trial.stop()
+
+
+def _store(trial: Trial, traffic: Traffic) -> None:
+    config = open_config(trial.config)
+    ledger = Ledger(open_engine(config.ledger.url))
+    prepare_ledger(ledger, config)
+    now = datetime.now(UTC)
+    for start in range(0, len(traffic.webhooks), 500):
+        part = traffic.webhooks[start : start + 500]
+        bodies = [(digest_body(ledger.key, body), body) for body in part]
+        ledger.transact(store_webhooks, bodies, now=now)
+    ledger.close()
+
+
+def _settled(trial: Trial) -> bool:
+    status = trial.status()
+    destination = status["destinations"]["hubspot"]
+    return (
+        status["webhooks"]["waiting"] == 0
+        and destination["open"] == 0
+        and destination["last_synced_at"] is not None
+    )
+
+
+def _cost(pid: int) -> tuple[float, float]:
+    """Return a process's CPU seconds and its peak resident memory in MB."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    seconds = (int(fields[11]) + int(fields[12])) / _TICKS
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return seconds, int(peak.split()[1]) / 1024

@@ -1,0 +1,180 @@
+"""The daemon: starts the roles it was given, and ends them in good order.
+
+SIGTERM or SIGINT: nothing new is claimed, calls in flight finish or are left in doubt, leases are
+given back, and the exit status is 0. A second signal ends at once; nothing is lost by that either.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Any, Final
+
+import structlog
+import uvloop
+
+from connector.config.models import Config
+from connector.deliver.destination import Destination
+from connector.deliver.worker import Worker
+from connector.errors import LedgerError
+from connector.ledger import migrate
+from connector.ledger.engine import hold_file
+from connector.ledger.keeper import HeldLease, hold
+from connector.ledger.leases import void_leases
+from connector.ledger.ledger import Ledger
+from connector.runtime.private import serve_private
+from connector.runtime.public import Intake
+from connector.runtime.wiring import Build, build_recorder, open_ledger, process_name
+from connector.runtime.wiring import register_destinations as register
+
+log = structlog.get_logger()
+
+ROLES: Final = ("receive", "record", "deliver", "schedule")
+_RESTART_AFTER: Final = 1.0
+"""Seconds after which a role that failed for a reason nobody foresaw is started again."""
+
+
+def run_daemon(config: Config, *, roles: Collection[str] = ROLES) -> None:
+    """Run the daemon until a signal ends it.
+
+    Raises ``LedgerError`` where the ledger can not be used: another daemon holds the SQLite file,
+    or the schema of a PostgreSQL is not this version's.
+    """
+    lock = hold_file(config.ledger.url)
+    try:
+        ledger = open_ledger(config, role="daemon")
+        try:
+            prepare_ledger(ledger, config)
+            uvloop.run(Daemon(config, ledger, roles=roles).run())
+        finally:
+            ledger.close()
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def prepare_ledger(ledger: Ledger, config: Config) -> None:
+    """Bring the ledger into the state that a daemon starts from.
+
+    A SQLite ledger is upgraded by itself; on PostgreSQL, where other processes may be running,
+    somebody decides when.
+    """
+    if ledger.dialect == "sqlite":
+        migrate.upgrade(ledger.engine)
+        ledger.transact(void_leases)
+    else:
+        migrate.require_current(ledger.engine)
+    register(ledger, config)
+
+
+class Daemon:
+    """One process of the connector, from start to drained."""
+
+    def __init__(self, config: Config, ledger: Ledger, *, roles: Collection[str] = ROLES) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._roles = frozenset(roles)
+        self._owner = process_name()
+        self._stop = asyncio.Event()
+        self._record_wake = asyncio.Event()
+        self._deliver_wakes: dict[str, asyncio.Event] = {}
+        self._destinations: dict[str, Destination] = {}
+
+    async def run(self) -> None:
+        """Carry out the roles until a signal arrives, then drain."""
+        self._listen_to_signals()
+        build = Build.of(self._config, self._ledger)
+        if "deliver" in self._roles:
+            self._destinations = {
+                name: build.destination(name) for name in self._config.destinations
+            }
+        self._deliver_wakes = {name: asyncio.Event() for name in self._config.destinations}
+        intake = Intake(
+            self._config,
+            self._ledger,
+            on_stored=self._record_wake.set,
+            listens="receive" in self._roles,
+        )
+        tasks = [asyncio.create_task(job) for job in self._jobs(build, intake)]
+        log.info("daemon.started", roles=sorted(self._roles), owner=self._owner)
+        try:
+            done, _ = await asyncio.wait(
+                [asyncio.create_task(self._stop.wait()), *tasks],
+                return_when=asyncio.FIRST_EXCEPTION,
+            )
+            for task in done:
+                task.result()
+        finally:
+            self._stop.set()
+            intake.drain()
+            await self._drain(tasks)
+            for destination in self._destinations.values():
+                await destination.client.aclose()
+        log.info("daemon.stopped")
+
+    def _jobs(self, build: Build, intake: Intake) -> list[Coroutine[Any, Any, None]]:
+        jobs: list[Coroutine[Any, Any, None]] = [
+            serve_private(self._config, self._ledger, intake, self._destinations, stop=self._stop)
+        ]
+        if "receive" in self._roles:
+            jobs.append(intake.serve(self._stop))
+        if "record" in self._roles:
+            recorder = build_recorder(build, on_wanted=self._wake_deliver)
+            jobs.append(
+                self._hold(
+                    "record",
+                    lambda held: recorder.run(held, wake=self._record_wake, stop=self._stop),
+                )
+            )
+        for name, destination in self._destinations.items():
+            worker = Worker(self._ledger, destination, tuning=self._config.tuning)
+            jobs.append(self._hold(f"deliver/{name}", self._deliver(name, worker)))
+        return jobs
+
+    def _deliver(self, name: str, worker: Worker) -> Callable[[HeldLease], Awaitable[None]]:
+        return lambda held: worker.run(held, wake=self._deliver_wakes[name], stop=self._stop)
+
+    def _wake_deliver(self, names: Collection[str]) -> None:
+        for name in names:
+            self._deliver_wakes[name].set()
+
+    async def _hold(self, name: str, body: Callable[[HeldLease], Awaitable[None]]) -> None:
+        """Carry out a role under its lease, and start it again should it fail unforeseen."""
+        while not self._stop.is_set():
+            try:
+                await hold(
+                    self._ledger,
+                    name,
+                    owner=self._owner,
+                    life=self._config.tuning.lease,
+                    stop=self._stop,
+                    body=body,
+                )
+            except LedgerError:
+                raise
+            except Exception:
+                log.exception("role.failed", lease=name)
+                await asyncio.sleep(_RESTART_AFTER)
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            if self._stop.is_set():
+                os._exit(1)
+            log.info("daemon.stopping")
+            self._stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end)
+
+    async def _drain(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        _, late = await asyncio.wait(tasks, timeout=self._config.tuning.drain)
+        for task in late:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                log.error("role.ended", error=str(result))
+        if late:
+            log.warning("daemon.cut_short", roles=len(late))
