@@ -94,8 +94,9 @@ class _Exchange:
     async def hang_up(self) -> None:
         """Reset the connection and wait until it is gone."""
         transport = self.scope.get(TRANSPORT)
-        if transport is not None:
-            _reset(transport)
+        if transport is None:
+            raise ConnectionResetError("a reset was ordered, and this server has no connection")
+        _reset(transport)
         await self.wait_for_goodbye()
 
     async def wait_for_goodbye(self) -> None:
