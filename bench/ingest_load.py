@@ -33,7 +33,7 @@ def make_body(series: str, number: int) -> bytes:
             {
                 "from": phone,
                 "id": f"wamid.HBgNNTUxMTk4NzY1NDMyMRUCABIYFjNFQjBCQ0ZFOTk{series}{number:08d}",
-                "timestamp": str(1_764_000_000 + number),
+                "timestamp": str(1_764_000_000 + number // 100),
                 "text": {"body": f"Olá, bom dia! O pedido {number} já saiu para entrega?"},
                 "type": "text",
             }
