@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 from rich import box
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -33,7 +34,15 @@ def console() -> Console:
 def say(*parts: RenderableType) -> None:
     """Print words or tables. Text is printed as it is: nothing in it is markup."""
     for part in parts:
-        console().print(words(part) if isinstance(part, str) else part)
+        if isinstance(part, str | Text):
+            console().print(words(part) if isinstance(part, str) else part, soft_wrap=True)
+        else:
+            console().print(part)
+
+
+def indented(text: str) -> Padding:
+    """Return a paragraph that is set in by two columns."""
+    return Padding(words(text), (0, 0, 0, 2))
 
 
 def words(value: object, style: str = "") -> Text:

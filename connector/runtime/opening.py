@@ -1,7 +1,7 @@
 """Opening what a command needs: the configuration, and the ledger at this program's revision."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -52,6 +52,29 @@ def any_ledger(config: Config) -> Iterator[Ledger]:
         yield ledger
     except SQLAlchemyError as error:
         raise as_ledger_error(error) from error
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def ledger_if_any(config: Config) -> Iterator[tuple[Ledger | None, LedgerError | None]]:
+    """Yield the ledger, or ``None`` and why it can not be used now."""
+    with ExitStack() as stack:
+        try:
+            ledger = stack.enter_context(opened_ledger(config))
+        except LedgerError as error:
+            yield None, error
+        else:
+            yield ledger, None
+
+
+@contextmanager
+def blank_ledger() -> Iterator[Ledger]:
+    """Yield an empty ledger in memory, for what has to be built before there is a real one."""
+    ledger = Ledger(open_engine("sqlite:///:memory:"))
+    try:
+        migrate.upgrade(ledger.engine)
+        yield ledger
     finally:
         ledger.close()
 

@@ -1,0 +1,99 @@
+"""``connector check``: steps one to three of an integration, a line for each thing looked at.
+
+Nothing is changed, here or in a CRM. The configuration itself is right by then: a wrong one is
+refused when it is read, with everything that is wrong.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.config.models import Config
+from connector.errors import ConfigError, LedgerError
+from connector.ledger.ledger import Ledger
+from connector.runtime.crm_checks import check_destination
+from connector.runtime.finding import Finding, findings_of
+from connector.runtime.ledger_checks import check_ledger
+from connector.runtime.opening import blank_ledger, ledger_if_any
+from connector.runtime.whatsapp_checks import ask_meta, check_secrets
+from connector.runtime.wiring import read_labels
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check found."""
+
+    findings: list[Finding] = field(default_factory=list)
+    promises: dict[str, str | None] = field(default_factory=dict)
+    """By destination; ``None`` where the CRM would have to be asked and can not be."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not any(finding.state == "fail" for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the shape of ``check --json``."""
+        return {
+            "ok": self.ok,
+            "checks": [finding.as_json() for finding in self.findings],
+            "promises": self.promises,
+        }
+
+
+def run_checks(config: Config, destination: str | None = None) -> Report:
+    """Look at everything, or at one destination and what it stands on."""
+    report = Report()
+    report.findings.append(Finding("config", "ok", f"{config.file} is right"))
+    with ledger_if_any(config) as (ledger, trouble):
+        report.findings += check_ledger(config, ledger, trouble)
+        names = list(config.destinations) if destination is None else [destination]
+        asyncio.run(_ask(report, config, ledger, trouble, names, whatsapp=destination is None))
+    return report
+
+
+async def _ask(
+    report: Report,
+    config: Config,
+    ledger: Ledger | None,
+    trouble: LedgerError | None,
+    names: Sequence[str],
+    *,
+    whatsapp: bool,
+) -> None:
+    if whatsapp:
+        report.findings += check_secrets(config)
+        report.findings += _check_labels(config)
+        report.findings += await ask_meta(config)
+    with blank_ledger() as blank:
+        for name in names:
+            if ledger is None and config.destinations[name].oauth is not None:
+                report.findings.append(_no_token_kept(name, trouble))
+                report.promises[name] = None
+                continue
+            found, report.promises[name] = await check_destination(config, ledger or blank, name)
+            report.findings += found
+
+
+def _check_labels(config: Config) -> list[Finding]:
+    if config.whatsapp.labels is None:
+        return []
+    try:
+        read_labels(config)
+    except ConfigError as error:
+        return findings_of(
+            error.problems, name="whatsapp.labels", destination=None, remedy="mend the rule"
+        )
+    return [Finding("whatsapp.labels", "ok", f"{config.whatsapp.labels} is well formed")]
+
+
+def _no_token_kept(name: str, trouble: LedgerError | None) -> Finding:
+    """Say why an account with OAuth is not asked: a token it renews would have no place to stay."""
+    return Finding(
+        f"{name}.account",
+        "skipped",
+        "not asked: the tokens of its OAuth are kept in the ledger, which can not be used now",
+        (trouble.remedy if trouble else None) or "connector db upgrade",
+        name,
+    )

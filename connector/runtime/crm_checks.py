@@ -1,0 +1,144 @@
+"""Checks of one destination: its account, our keys in it, and the mapping against its fields."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from connector.config.models import Config
+from connector.deliver.destination import Destination
+from connector.errors import ConfigError, CrmError
+from connector.ledger.ledger import Ledger
+from connector.mapping.load import load_mapping
+from connector.mapping.validate import validate_mapping
+from connector.model.record import Account, Change
+from connector.runtime.finding import Finding, findings_of
+from connector.runtime.promise import promise
+from connector.runtime.wiring import Build, our_numbers, read_labels
+
+_WARNING: Final = timedelta(days=90)
+"""How long before a CRM's API version ends there is a warning."""
+
+
+async def check_destination(
+    config: Config, ledger: Ledger, name: str
+) -> tuple[list[Finding], str | None]:
+    """Look at one destination; return what was found, and its promise where that is known."""
+    settings = config.destinations[name]
+    try:
+        mapping = load_mapping(settings.mapping, folder=config.folder, adapter=settings.adapter)
+    except ConfigError as error:
+        return findings_of(
+            error.problems, name=f"{name}.mapping", destination=name, remedy="mend the mapping"
+        ), None
+    found = [Finding(f"{name}.mapping", "ok", f"{mapping.file} is well formed", destination=name)]
+    build = Build(config, ledger, {name: mapping}, read_labels(config), our_numbers(config))
+    destination = build.destination(name)
+    try:
+        account = await destination.adapter.account()
+    except (CrmError, ConfigError) as error:
+        return [*found, _refused(f"{name}.account", name, error), *_skipped(name)], None
+    else:
+        found += _judge_account(name, account)
+        found += await _check_keys(destination)
+        found += await _check_schema(destination)
+        return found, promise(destination, quiet_period=config.tuning.quiet_period)
+    finally:
+        await destination.client.aclose()
+
+
+def _refused(what: str, destination: str, error: CrmError | ConfigError) -> Finding:
+    remedy = error.remedy or "see that base_url is right and that the CRM can be reached from here"
+    return Finding(what, "fail", str(error), remedy, destination)
+
+
+def _skipped(name: str) -> Iterator[Finding]:
+    for what in ("keys", "schema"):
+        detail = "not looked at, since the account can not be used"
+        yield Finding(f"{name}.{what}", "skipped", detail, destination=name)
+
+
+def _judge_account(name: str, account: Account) -> Iterator[Finding]:
+    yield Finding(f"{name}.account", "ok", account.name, destination=name)
+    if account.missing_scopes:
+        yield Finding(
+            f"{name}.permissions",
+            "fail",
+            f"the token lacks {', '.join(account.missing_scopes)}",
+            "give it these permissions in the CRM; a new token may be needed",
+            name,
+        )
+    else:
+        yield Finding(f"{name}.permissions", "ok", "the token may do what is needed", None, name)
+    for budget, left in sorted(account.budgets_left.items()):
+        if left:
+            yield Finding(f"{name}.quota", "ok", f"{left} of {budget} left", destination=name)
+        else:
+            yield Finding(
+                f"{name}.quota",
+                "warn",
+                f"nothing of {budget} is left",
+                "wait until it returns, or find what else spends it; nothing is lost meanwhile",
+                name,
+            )
+    yield from _judge_version(name, account)
+
+
+def _judge_version(name: str, account: Account) -> Iterator[Finding]:
+    if account.api_version is None:
+        return
+    what, ends = f"{name}.api_version", account.api_version_ends_at
+    if ends is None:
+        yield Finding(what, "ok", account.api_version, destination=name)
+        return
+    left = ends - datetime.now(UTC)
+    detail = f"{account.api_version}, served until {ends.date()}"
+    if left <= timedelta(0):
+        yield Finding(what, "fail", detail, "upgrade the connector", name)
+    elif left <= _WARNING:
+        yield Finding(what, "warn", detail, "upgrade the connector before then", name)
+    else:
+        yield Finding(what, "ok", detail, destination=name)
+
+
+async def _check_keys(destination: Destination) -> list[Finding]:
+    name = destination.name
+    what = f"{name}.keys"
+    try:
+        changes = await destination.adapter.setup(apply=False)
+    except (CrmError, ConfigError) as error:
+        return [_refused(what, name, error)]
+    return [_judge_key(what, name, change) for change in changes]
+
+
+def _judge_key(what: str, name: str, change: Change) -> Finding:
+    detail = f"{change.what}: {change.detail or change.state}"
+    match change.state:
+        case "present" | "created":
+            return Finding(what, "ok", detail, destination=name)
+        case "wanted":
+            return Finding(what, "fail", f"lacks {detail}", f"connector setup {name} --apply", name)
+        case "refused":
+            return Finding(what, "fail", detail, "see the mapping's `key`, and the CRM", name)
+
+
+async def _check_schema(destination: Destination) -> list[Finding]:
+    name = destination.name
+    what = f"{name}.schema"
+    try:
+        contact_schema = await destination.adapter.describe(destination.contact)
+        message_schema = await destination.adapter.describe(destination.message)
+    except (CrmError, ConfigError) as error:
+        return [_refused(what, name, error)]
+    problems = validate_mapping(
+        destination.mapping, contact_schema=contact_schema, message_schema=message_schema
+    )
+    if problems:
+        return findings_of(
+            problems,
+            name=what,
+            destination=name,
+            remedy="mend the line, or add the field to the CRM; try it with `connector mapping "
+            "preview`",
+        )
+    fields = len(destination.mapping.contact.fields) + len(destination.mapping.message.fields)
+    return [Finding(what, "ok", f"the CRM takes all {fields} mapped fields", destination=name)]
