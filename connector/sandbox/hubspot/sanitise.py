@@ -1,5 +1,6 @@
 """Shows a body as HubSpot would: the formatting it keeps, everything else as text."""
 
+from collections.abc import Set as AbstractSet
 from html import escape
 from html.parser import HTMLParser
 from typing import Final
@@ -10,17 +11,18 @@ _SILENT: Final = frozenset({"script", "style", "template", "iframe", "object", "
 _SAFE_LINKS: Final = ("https://", "http://", "mailto:", "tel:")
 
 
-def sanitise(html: str) -> str:
+def sanitise(html: str, kept: AbstractSet[str] = _KEPT) -> str:
     """Return HTML that holds no tag or attribute but harmless formatting, every tag closed."""
-    cleaner = _Cleaner()
+    cleaner = _Cleaner(kept)
     cleaner.feed(html)
     cleaner.close()
     return cleaner.result()
 
 
 class _Cleaner(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, kept: AbstractSet[str]) -> None:
         super().__init__(convert_charrefs=True)
+        self._kept = kept
         self._parts: list[str] = []
         self._open: list[str] = []
         self._silent = 0
@@ -32,7 +34,7 @@ class _Cleaner(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _SILENT:
             self._silent += 1
-        elif tag in _KEPT and not self._silent:
+        elif tag in self._kept and not self._silent:
             self._parts.append(f"<{tag}{_link(tag, attrs)}>")
             if tag not in _EMPTY:
                 self._open.append(tag)

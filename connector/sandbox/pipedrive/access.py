@@ -66,9 +66,7 @@ class Access:
 
     def expire_all(self) -> None:
         """Let every OAuth access token be too old from now on."""
-        self._tokens = {
-            token: held for token, held in self._tokens.items() if not held[0].oauth
-        }
+        self._tokens = {token: held for token, held in self._tokens.items() if not held[0].oauth}
 
     def register(
         self,

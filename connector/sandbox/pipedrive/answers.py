@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from connector.sandbox.control import RefusedError
+
 Json = dict[str, Any]
 
 _INFO: Final = "Please check developers.pipedrive.com for more information about Pipedrive API."
@@ -26,11 +28,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class RefusalError(Exception):
+class RefusalError(RefusedError):
     """The call is refused; nothing of it was written."""
 
     def __init__(self, answer: Answer) -> None:
-        super().__init__(str(answer.status))
+        super().__init__(answer.status, answer.body)
         self.answer = answer
 
 

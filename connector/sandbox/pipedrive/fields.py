@@ -2,16 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from connector.sandbox.pipedrive import inputs
 from connector.sandbox.pipedrive.answers import Answer, bad_request, found, page_of
+from connector.sandbox.pipedrive.company import Company
 from connector.sandbox.pipedrive.inputs import Json, Reader, read_object
 from connector.sandbox.pipedrive.listing import read_page
 from connector.sandbox.pipedrive.store import Query, Stored
-
-if TYPE_CHECKING:
-    from connector.sandbox.pipedrive.company import Company
 
 KIND: Final = "person_fields"
 
@@ -38,7 +36,7 @@ _CREATABLE: Final = (
 _SEARCHABLE: Final = ("address", "varchar", "text", "varchar_auto", "double", "monetary", "phone")
 
 
-def list_fields(company: "Company", query: Mapping[str, str]) -> Answer:
+def list_fields(company: Company, query: Mapping[str, str]) -> Answer:
     """Return the definitions, a page at a time."""
     start, limit = read_page(query)
     everything = [
@@ -50,7 +48,7 @@ def list_fields(company: "Company", query: Mapping[str, str]) -> Answer:
     return page_of(everything[start:following], cursor)
 
 
-def create_field(company: "Company", body: Any) -> Answer:
+def create_field(company: Company, body: Any) -> Answer:
     """Define a custom field. Its name need not be its own."""
     read = read_object(
         body,
@@ -81,7 +79,7 @@ def create_field(company: "Company", body: Any) -> Answer:
     return found(field)
 
 
-def delete_field(company: "Company", code: str) -> None:
+def delete_field(company: Company, code: str) -> None:
     """Take a custom field away, as people do in the settings. Values stay out of sight."""
     for record in definitions(company):
         if record.body["field_code"] == code:
@@ -89,12 +87,12 @@ def delete_field(company: "Company", code: str) -> None:
             company.store.update(record)
 
 
-def definitions(company: "Company") -> list[Stored]:
+def definitions(company: Company) -> list[Stored]:
     """Return the custom fields."""
     return company.store.live(KIND, Query())
 
 
-def searchable_codes(company: "Company") -> set[str]:
+def searchable_codes(company: Company) -> set[str]:
     """Return the codes of custom fields that searches look at."""
     return {
         record.body["field_code"]
@@ -103,38 +101,43 @@ def searchable_codes(company: "Company") -> set[str]:
     }
 
 
-def custom_readers(company: "Company") -> Mapping[str, Reader]:
+def custom_readers(company: Company) -> Mapping[str, Reader]:
     """Return a reader for each custom field by its code."""
     return {record.body["field_code"]: _reader(record.body) for record in definitions(company)}
+
+
+def _read_time(value: Any, _: str) -> Json:
+    return read_object(value, {"value": inputs.clock_time, "timezone_name": inputs.text()})
+
+
+def _read_money(value: Any, _: str) -> Json:
+    return read_object(value, {"value": inputs.number, "currency": inputs.text(3)})
+
+
+_READERS: Final[Mapping[str, Reader]] = {
+    "varchar": inputs.text(),
+    "varchar_auto": inputs.text(),
+    "phone": inputs.text(),
+    "text": inputs.text(65_000),
+    "double": inputs.number,
+    "date": inputs.day,
+    "time": _read_time,
+    "monetary": _read_money,
+    "user": inputs.integer,
+    "org": inputs.integer,
+    "people": inputs.integer,
+}
 
 
 def _reader(field: Json) -> Reader:
     options = {option["id"] for option in field["options"] or ()}
     match field["field_type"]:
-        case "varchar" | "varchar_auto" | "phone":
-            return inputs.text()
-        case "text":
-            return inputs.text(65_000)
-        case "double":
-            return inputs.number
         case "enum":
             return inputs.one_of(options)
         case "set":
             return _set_of(options)
-        case "date":
-            return inputs.day
-        case "time":
-            return lambda value, name: inputs.read_object(
-                value, {"value": inputs.clock_time, "timezone_name": inputs.text()}
-            )
-        case "monetary":
-            return lambda value, name: inputs.read_object(
-                value, {"value": inputs.number, "currency": inputs.text(3)}
-            )
-        case "user" | "org" | "people":
-            return inputs.integer
-        case _:
-            return inputs.anything
+        case kind:
+            return _READERS.get(kind, inputs.anything)
 
 
 def _set_of(options: set[int]) -> Reader:
@@ -157,7 +160,7 @@ def _options(read: Json) -> list[Json] | None:
     return [{"id": 10 + place, "label": label} for place, label in enumerate(labels)]
 
 
-def _code(company: "Company", number: int) -> str:
+def _code(company: Company, number: int) -> str:
     seed = f"{company.settings.company_id}:{company.seed}:{number}"
     return hashlib.sha1(seed.encode(), usedforsecurity=False).hexdigest()
 

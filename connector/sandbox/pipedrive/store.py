@@ -137,7 +137,8 @@ class Store:
 
     def live(self, kind: str, query: Query, limit: int = -1) -> list[Stored]:
         """Return live records in the order asked for; -1 means all."""
-        where, values = ["kind = ?", "gone IS NULL"], [kind]
+        where = ["kind = ?", "gone IS NULL"]
+        values: list[Any] = [kind]
         order = _SORTED_BY[query.sort_by]
         for condition, value in (
             ("person = ?", query.person),
@@ -146,7 +147,7 @@ class Store:
         ):
             if value is not None:
                 where.append(condition)
-                values.append(value)  # type: ignore[arg-type]  # a list of SQL values
+                values.append(value)
         if query.ids is not None:
             where.append("id IN (SELECT value FROM json_each(?))")
             values.append(json.dumps(list(query.ids)))
@@ -156,7 +157,7 @@ class Store:
         sign, direction = ("<", "DESC") if query.descending else (">", "ASC")
         if query.start is not None:
             where.append(f"({order}, id) {sign}= (?, ?)")
-            values += [query.start.value, query.start.id]  # type: ignore[list-item]  # likewise
+            values += [query.start.value, query.start.id]
         rows = self.connection.execute(
             f"SELECT {_COLUMNS} FROM record WHERE {' AND '.join(where)}"  # noqa: S608 - ours
             f" ORDER BY {order} {direction}, id {direction} LIMIT ?",
