@@ -104,10 +104,11 @@ class HubSpot:
         return fields
 
     async def find(self, obj: CrmObject, lookups: Sequence[Lookup]) -> Sequence[tuple[str, ...]]:
-        """Look contacts up by key and phone, messages by key, open deals and tickets by contact.
+        """Look contacts up by key or phone, messages by key, open deals and tickets by contact.
 
-        A look-up by key costs a read for each hundred contacts, also where there is none yet: who
-        only wants to adopt leaves it out, since writing by key finds the record by itself.
+        Of a contact asked for by both, the key is looked up only where somebody has the phone:
+        otherwise every hundred new contacts would cost a call more, to learn what writing them by
+        key finds out anyway. A look-up by key alone always reads.
         """
         if obj.kind in {"deal", "ticket"}:
             return await finding.find_open(self._calls, obj.name, lookups)
@@ -237,22 +238,20 @@ class HubSpot:
             str(record.fields[OWNER]) for record in records if record.fields.get(OWNER)
         )
         body = kind_of(obj.name).body
-        mark = obj.key is None
         entries: list[Entry | Rejected] = []
         for record in records:
             properties = {name: spell(value) for name, value in record.fields.items()}
             if properties.get(OWNER):
                 owner = owners[properties[OWNER]]
                 if owner is None:
-                    entries.append(
-                        Rejected("OWNER_NOT_FOUND", "HubSpot: no owner has this e-mail", OWNER)
-                    )
+                    reason = "HubSpot: no owner has this e-mail"
+                    entries.append(Rejected("OWNER_NOT_FOUND", reason, OWNER))
                     continue
                 properties[OWNER] = owner
-            if obj.key is not None:
+            if obj.key is not None and record.crm_id is None:
                 properties[obj.key] = record.key
             if body is not None and body in properties:
-                end = _MARK.format(key=record.key) if mark else ""
+                end = _MARK.format(key=record.key) if obj.key is None else ""
                 properties[body] = cut_body(properties[body], room=len(end)) + end
             entries.append(
                 Entry(record.key, properties, record.crm_id, links=record.linked_crm_ids)

@@ -204,7 +204,7 @@ def _read_batch(response: httpx.Response, *, writes: bool) -> BatchAnswer:
         raise _unreadable(response, writes=writes)
     return BatchAnswer(
         objects_in(body["results"]),
-        [read_trouble(each, response.status_code) for each in objects_in(body.get("errors"))],
+        [read_trouble(each) for each in objects_in(body.get("errors"))],
     )
 
 

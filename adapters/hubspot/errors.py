@@ -22,6 +22,12 @@ _EXISTING_ID: Final = re.compile(r"Existing ID: (\d+)")
 """The one thing that stands nowhere but in a message."""
 _WORD: Final = re.compile(r"[A-Za-z0-9_.]{1,80}")
 _LOCKED_FOR: Final = timedelta(seconds=2)
+_STATUSES: Final = {
+    "VALIDATION_ERROR": HTTPStatus.BAD_REQUEST,
+    "OBJECT_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "CONFLICT": HTTPStatus.CONFLICT,
+}
+"""What a part of a batch would have been answered by itself."""
 _SPECIFIC: Final = ("PROPERTY_DOESNT_EXIST",)
 _CLASHES: Final = ("CONFLICT", "ALREADY_EXISTS", "UNIQUE", "DUPLICATE")
 
@@ -30,7 +36,7 @@ _CLASHES: Final = ("CONFLICT", "ALREADY_EXISTS", "UNIQUE", "DUPLICATE")
 class Trouble:
     """One error: of a whole call, or of one input of a batch."""
 
-    status: int
+    status: int | None
     category: str
     code: str
     """The most specific machine word there is."""
@@ -47,7 +53,7 @@ class Trouble:
         """Return what may be shown and kept: no value that a person typed."""
         words = dict.fromkeys(word for word in (self.category, self.code) if word)
         where = f" at property {self.field}" if self.field else ""
-        return f"HubSpot: {' '.join(words) or self.status}{where}"
+        return f"HubSpot: {' '.join(words) or self.status or 'an error'}{where}"
 
     @property
     def gone(self) -> bool:
@@ -84,9 +90,14 @@ def refused(response: httpx.Response) -> CrmError:
     return HubSpotRejectedError(read_trouble(body if isinstance(body, dict) else {}, status))
 
 
-def read_trouble(body: Json, status: int = 0) -> Trouble:
-    """Read one error object. Every part of it may be missing."""
+def read_trouble(body: Json, status: int | None = None) -> Trouble:
+    """Read one error object, of an answer or, without ``status``, of a part of one.
+
+    Every part of it may be missing.
+    """
     category = _word(body.get("category"))
+    if status is None:
+        status = _STATUSES.get(category)
     code, field = _most_specific(body)
     message = body.get("message")
     existing = _EXISTING_ID.search(message) if isinstance(message, str) else None

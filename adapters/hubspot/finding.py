@@ -33,7 +33,6 @@ Ids = tuple[str, ...]
 class _Candidate:
     crm_id: str
     made_at: str
-    key: str | None
     phones: tuple[str, ...]
 
 
@@ -58,32 +57,40 @@ def match_keys(lookups: Sequence[Lookup], by_key: Mapping[str, str]) -> list[Ids
 
 
 async def find_contacts(calls: Calls, lookups: Sequence[Lookup], *, key: str | None) -> list[Ids]:
-    """Return the contact that carries each look-up's key, else those with one of its phones."""
-    keys = [lookup.key for lookup in lookups if lookup.key is not None]
-    by_key = await find_by_key(calls, "contacts", keys, key=key)
-    found = match_keys(lookups, by_key)
-    places = [place for place, each in enumerate(lookups) if not found[place] and each.phones]
-    by_phone = await _find_by_phone(calls, [lookups[place] for place in places], key=key)
+    """Return the contact that carries each look-up's key, else those with one of its phones.
+
+    Where nobody has the phone, the key is not asked for.
+    """
+    places = [place for place, each in enumerate(lookups) if each.phones]
+    by_phone = await _find_by_phone(calls, [lookups[place] for place in places])
+    found: list[Ids] = [()] * len(lookups)
     for place, ids in zip(places, by_phone, strict=True):
         found[place] = ids
-    return found
+    asked = [
+        each
+        for each, ids in zip(lookups, found, strict=True)
+        if each.key and (ids or not each.phones)
+    ]
+    by_key = await find_by_key(calls, "contacts", [str(each.key) for each in asked], key=key)
+    keyed = match_keys(lookups, by_key)
+    return [ours or theirs for ours, theirs in zip(keyed, found, strict=True)]
 
 
-async def _find_by_phone(calls: Calls, lookups: Sequence[Lookup], *, key: str | None) -> list[Ids]:
+async def _find_by_phone(calls: Calls, lookups: Sequence[Lookup]) -> list[Ids]:
     """Return the contacts with one of the phones of each look-up, oldest first.
 
     One search serves as many look-ups as its body holds; every hit is compared in full, since the
     search knows neither country codes nor ninth digits.
     """
     numbers = [national_spellings(lookup.phones) for lookup in lookups]
-    groups = list(_group(numbers, key))
+    groups = list(_group(numbers))
 
     async def search(places: Sequence[Sequence[int]]) -> list[tuple[int, Ids]]:
         found: list[tuple[int, Ids]] = []
         for group in places:
             wanted = [number for place in group for number in numbers[place]]
-            results = await calls.search("contacts", _search_body(wanted, key))
-            candidates = [_read_candidate(result, key) for result in results]
+            results = await calls.search("contacts", _search_body(wanted))
+            candidates = [_read_candidate(result) for result in results]
             found += [(place, _choose(lookups[place], candidates)) for place in group]
         return found
 
@@ -92,9 +99,10 @@ async def _find_by_phone(calls: Calls, lookups: Sequence[Lookup], *, key: str | 
     return [chosen.get(place, ()) for place in range(len(lookups))]
 
 
-def _group(numbers: Sequence[Sequence[str]], key: str | None) -> Iterator[list[int]]:
+def _group(numbers: Sequence[Sequence[str]]) -> Iterator[list[int]]:
     """Put as many look-ups into one search as its body holds."""
-    room = _LONGEST_SEARCH - len(json.dumps(_whole_body([], key), separators=(",", ":")))
+    longest = {**_search_body([]), "limit": 200, "after": "10000"}
+    room = _LONGEST_SEARCH - len(json.dumps(longest, separators=(",", ":")))
     group: list[int] = []
     size = values = 0
     for place, wanted in enumerate(numbers):
@@ -111,38 +119,28 @@ def _group(numbers: Sequence[Sequence[str]], key: str | None) -> Iterator[list[i
         yield group
 
 
-def _search_body(numbers: Sequence[str], key: str | None) -> dict[str, Any]:
+def _search_body(numbers: Sequence[str]) -> dict[str, Any]:
     distinct = list(dict.fromkeys(numbers))
     return {
         "filterGroups": [
             {"filters": [{"propertyName": name, "operator": "IN", "values": distinct}]}
             for name in _SEARCHED
         ],
-        "properties": [*_PHONES, *([key] if key else [])],
+        "properties": list(_PHONES),
         "sorts": [],
     }
 
 
-def _whole_body(numbers: Sequence[str], key: str | None) -> dict[str, Any]:
-    """Return the longest that a search's body can be, with the cursor of a late page."""
-    return {**_search_body(numbers, key), "limit": 200, "after": "10000"}
-
-
-def _read_candidate(result: Json, key: str | None) -> _Candidate:
+def _read_candidate(result: Json) -> _Candidate:
     properties = result.get("properties") or {}
     return _Candidate(
         crm_id=str(result.get("id")),
         made_at=str(result.get("createdAt") or ""),
-        key=properties.get(key) if key else None,
         phones=tuple(value for name in _PHONES if (value := properties.get(name))),
     )
 
 
 def _choose(lookup: Lookup, candidates: Sequence[_Candidate]) -> Ids:
-    if lookup.key is not None:
-        ours = [each.crm_id for each in candidates if each.key == lookup.key]
-        if ours:
-            return tuple(ours[:1])
     fitting = {
         each.crm_id: each
         for each in candidates

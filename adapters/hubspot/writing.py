@@ -240,13 +240,13 @@ class Writer:
         except HubSpotRejectedError as error:
             if len(pairs) > 1:
                 raise
-            return [_judge_link(role, error.trouble)]
+            return [_judge_link(role, pairs[0][0], error.trouble)]
         made = {str(result.get("fromObjectId")) for result in answer.results}
         refused = {each: trouble for trouble in answer.troubles for each in trouble.ids}
         return [
             Written(start)
             if start in made
-            else _judge_link(role, refused[start])
+            else _judge_link(role, start, refused[start])
             if start in refused
             else _SILENCE
             for start, _end in pairs
@@ -301,16 +301,26 @@ def _judge(entry: Entry, trouble: Trouble) -> Outcome:
     if trouble.gone:
         for role, crm_id in entry.links.items():
             if crm_id in trouble.ids:
-                return _judge_link(role, trouble)
+                return Vanished() if role == "contact" else _gone(role, trouble)
         if entry.crm_id is not None:
             return Vanished()
-    return Rejected(trouble.code, trouble.detail, trouble.field)
+    return _reject(trouble)
 
 
-def _judge_link(role: str, trouble: Trouble) -> Outcome:
+def _judge_link(role: str, crm_id: str, trouble: Trouble) -> Outcome:
+    """Judge a link that was not made. Without its contact a record stands on no timeline."""
     if trouble.gone:
-        return Failed(f"link_gone.{role}", trouble.detail)
-    return Rejected(trouble.code, trouble.detail, trouble.field)
+        return Vanished() if role == "contact" else Written(crm_id)
+    return _reject(trouble)
+
+
+def _gone(role: str, trouble: Trouble) -> Failed:
+    """Return a failure that passes: the next attempt looks anew for what to link to."""
+    return Failed(f"{role}_gone", trouble.detail)
+
+
+def _reject(trouble: Trouble) -> Rejected:
+    return Rejected(trouble.code, trouble.detail, trouble.field, trouble.status)
 
 
 def _link_type(number: int) -> Mapping[str, Any]:

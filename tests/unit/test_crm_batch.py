@@ -72,7 +72,7 @@ def test_only_the_records_at_fault_are_rejected(
     crm = Crm(bad=bad)
     outcomes, calls = send(crm, count, size, concurrency=concurrency)
     assert outcomes == [
-        Rejected("BAD", "no", "age") if n in bad else Written(str(n)) for n in range(count)
+        Rejected("BAD", "no", "age", 400) if n in bad else Written(str(n)) for n in range(count)
     ]
     slices = math.ceil(count / size)
     assert len(calls) <= slices + len(bad) * 2 * math.ceil(math.log2(size) if size > 1 else 0)
