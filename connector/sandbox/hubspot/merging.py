@@ -27,7 +27,7 @@ def merge_records(portal: Portal, kind: ObjectType, primary: int, secondary: int
     """Make one record of two and return it, under a new id unless the portal keeps the primary's.
 
     The primary's values win. Both former ids lead to the new record, and a unique value of the
-    secondary's is nobody's any more.
+    secondary's is nobody's any more, but for an e-mail where the primary has none.
     """
     if not kind.mergeable:
         raise bad_request(f"Merging {kind.name} is not supported")
@@ -35,7 +35,7 @@ def merge_records(portal: Portal, kind: ObjectType, primary: int, secondary: int
     if len(found) < 2 or found[primary].id == found[secondary].id:
         raise not_found("resource not found", ids=[str(primary), str(secondary)])
     winner, loser = found[primary], found[secondary]
-    unique = portal.definitions.unique(kind.name)
+    unique = {*portal.definitions.unique(kind.name)} - {"email"}
     properties = {
         **{name: value for name, value in loser.properties.items() if name not in unique},
         **winner.properties,

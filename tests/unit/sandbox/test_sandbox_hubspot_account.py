@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connector.sandbox.hubspot import Portal
+from connector.sandbox.hubspot.store import Stored
 
 PROPERTIES = "/crm/properties/2026-09"
 TOKEN_PATH = "/oauth/2026-03/token"
@@ -328,6 +329,15 @@ def test_owners_are_found_by_email_and_go_by_their_id(hubspot: Any) -> None:
     assert len(everyone) == 2
     assert [(each["id"], each["userId"]) for each in found] == [("77", 7)]
     hubspot.make_contact(hubspot_owner_id="77")
+
+
+def test_a_call_that_breaks_off_leaves_nothing(hubspot: Any) -> None:
+    store = hubspot.portal.store
+
+    with pytest.raises(sqlite3.IntegrityError), store.transaction():
+        store.insert([Stored(1, "contacts", {}, 0, 0), Stored(1, "contacts", {}, 0, 0)], 0)
+
+    assert store.counts() == {}
 
 
 def test_everything_is_still_there_after_a_restart(tmp_path: Path) -> None:

@@ -213,6 +213,17 @@ def test_the_losers_key_is_gone_so_that_an_upsert_by_it_makes_another_person(key
     assert upsert("k2")["new"]
 
 
+def test_the_losers_key_does_not_go_to_a_winner_without_one(keyed: Any) -> None:
+    ana = keyed.make_contact(firstname="Ana")
+    bia = keyed.make_contact(wa_contact_key="k2", email="bia@example.com")
+
+    merged = merge(keyed, ana, bia)
+
+    assert "wa_contact_key" not in merged["properties"]
+    assert merged["properties"]["email"] == "bia@example.com"
+    assert keyed.portal.store.owners("contacts", "wa_contact_key", ["k2"]) == {}
+
+
 def test_ids_lead_through_two_merges(hubspot: Any) -> None:
     first, second, third = (hubspot.make_contact() for _ in range(3))
 
