@@ -160,13 +160,14 @@ class _Resolver:
             person.changed.add(name.kind)
 
     def _learn_phone(self, person: Person, name: Alias, at: datetime) -> None:
+        """Let a person have a phone, unless somebody was seen with it later."""
         owner = self._owners.get(name)
         if owner is not None and owner is not person:
             if owner.aliases[name] >= at:
-                _learn_older_phone(person, name.value, at)
+                if person.phone is None:
+                    person.set("phone", canonical_phone(name.value))
                 return
             self._take(owner, name)
-        _learn_newer_phone(person, name.value, at)
         self._own(person, name, at)
         for spelling in subscriber_spellings(name.value):
             other = name._replace(value=spelling)
@@ -176,11 +177,13 @@ class _Resolver:
             elif owner is not person and owner.aliases[other] == NEVER:
                 self._take(owner, other)
                 self._own(person, other, NEVER)
+        _choose_phone(person)
 
     def _take(self, owner: Person, name: Alias) -> None:
         del owner.aliases[name]
         owner.changed.add("wa_id")
         self.touched.setdefault(owner)
+        _choose_phone(owner)
 
     def _note_recycled(self, person: Person, rival: Person, by_phone: Sequence[Alias]) -> None:
         holds = any(self._owners[name] is person for name in by_phone)
@@ -195,28 +198,11 @@ def _contradicts(owner: Person, person: Person | None, user_ids: Sequence[Alias]
     return bool(theirs) and bool(ours) and not set(theirs) & set(ours)
 
 
-def _phone_seen_at(person: Person) -> datetime:
-    """Return when the phone a person is shown with was last seen."""
-    return max(
-        (
-            person.aliases[name]
-            for name in person.of_kind("wa_id")
-            if canonical_phone(name.value) == person.phone
-        ),
-        default=NEVER,
-    )
-
-
-def _learn_newer_phone(person: Person, wa_id: str, at: datetime) -> None:
-    phone = canonical_phone(wa_id)
-    if person.phone != phone and (person.phone is None or at > _phone_seen_at(person)):
-        person.set("phone", phone)
-
-
-def _learn_older_phone(person: Person, wa_id: str, at: datetime) -> None:
-    """Take the phone of an event that is older than the number's new owner."""
-    if person.phone is None or at > _phone_seen_at(person) > NEVER:
-        person.set("phone", canonical_phone(wa_id))
+def _choose_phone(person: Person) -> None:
+    """Show a person with the phone that was seen last; with the last known, if none is theirs."""
+    phones = [(person.aliases[name], name.value) for name in person.of_kind("wa_id")]
+    if phones:
+        person.set("phone", canonical_phone(max(phones)[1]))
 
 
 def _learn(person: Person, sighting: Sighting) -> None:
@@ -257,13 +243,12 @@ def _learn_referral(person: Person, referral: Mapping[str, Any]) -> None:
 
 def _absorb(survivor: Person, loser: Person) -> None:
     """Add what one contact knows to another."""
-    if loser.phone is not None and (
-        survivor.phone is None or _phone_seen_at(loser) > _phone_seen_at(survivor)
-    ):
-        survivor.set("phone", loser.phone)
     for name, seen_at in loser.aliases.items():
         survivor.aliases[name] = max(seen_at, survivor.aliases.get(name, NEVER))
         survivor.changed.add(name.kind)
+    if survivor.phone is None and loser.phone is not None:
+        survivor.set("phone", loser.phone)
+    _choose_phone(survivor)
     if loser.profile_seen_at is not None:
         _learn_profile(survivor, loser.profile_name, loser.username, loser.profile_seen_at)
     if loser.first_seen_at < survivor.first_seen_at:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Self
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
 from connector.ledger.destinations import register_destinations
 from connector.ledger.ledger import Ledger
@@ -35,3 +36,27 @@ def new_contacts(ledger: Ledger) -> Callable[[int], list[int]]:
             ]
 
     return make
+
+
+class Statements:
+    """Counts what is sent to the database between two moments."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.count = 0
+        self._ledger = ledger
+
+    def __enter__(self) -> Self:
+        event.listen(self._ledger.engine, "before_cursor_execute", self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(self._ledger.engine, "before_cursor_execute", self._note)
+
+    def _note(self, *_: object) -> None:
+        self.count += 1
+
+
+@pytest.fixture
+def count_statements() -> Callable[[Ledger], Statements]:
+    """Return what counts the statements of a ledger inside a ``with``."""
+    return Statements
