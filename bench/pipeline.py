@@ -53,7 +53,11 @@ def _run(seed: int) -> tuple[float, float, float]:
         process = trial.start("--only", "record,deliver")
         trial.wait_until_ready(process)
         wait_until(
-            lambda: _settled(trial), seconds=300, what="all is synced", last_words=trial.last_words
+            lambda: _settled(trial),
+            seconds=300,
+            what="all is synced",
+            last_words=trial.last_words,
+            every=1.0,
         )
         seconds, peak = _cost(process.pid)
         state = trial.crm.state()

@@ -207,6 +207,10 @@ class Budgets:
         """Return the state of each budget by name."""
         return {name: budget.state() for name, budget in (self._windows | self._days).items()}
 
+    def spent_today(self) -> float:
+        """Return what is spent of the day's allowance, whatever its name; 0 where there is none."""
+        return max((self.used_today(name) for name in self._days), default=0.0)
+
     def used_today(self, name: str) -> float:
         """Return what is spent of a day's allowance, to be kept for the next holder."""
         day = self._days[name]

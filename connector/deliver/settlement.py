@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from sqlalchemy import Connection
@@ -24,6 +24,8 @@ from connector.model.record import Record, RecordKind
 
 ATTEMPTS = 8
 """Failures of a record for passing reasons of its own, after which it is parked as exhausted."""
+PATIENCE = timedelta(days=7)
+"""Age at which one more such failure parks a record, however few there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def _settle_one(
         case Failed():
             settlement.good = True
             settlement.tally["failed"] += 1
-            _settle_failed(settlement, row, outcome)
+            _settle_failed(settlement, row, outcome, now=now)
         case InDoubt(detail, cause):
             settlement.tally["in_doubt"] += 1
             settlement.cause = settlement.cause or cause
@@ -116,9 +118,11 @@ def _settle_rejected(settlement: Settlement, row: Delivery, outcome: Rejected) -
     )
 
 
-def _settle_failed(settlement: Settlement, row: Delivery, outcome: Failed) -> None:
+def _settle_failed(
+    settlement: Settlement, row: Delivery, outcome: Failed, *, now: datetime
+) -> None:
     settlement.failed_lanes.add(row.lane_id)
-    if row.attempts + 1 >= ATTEMPTS:
+    if row.attempts + 1 >= ATTEMPTS or now - row.queued_at > PATIENCE:
         detail = f"{outcome.code}: {outcome.detail}"
         settlement.parked.append(Parked(row.id, "exhausted", detail))
     else:

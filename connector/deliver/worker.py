@@ -9,6 +9,7 @@ from time import perf_counter
 import structlog
 from sqlalchemy import Connection
 
+from connector import metrics
 from connector.config.models import TuningSettings
 from connector.deliver.backoff import company_wait, lane_backoff
 from connector.deliver.claim import LANES_AT_ONCE, Claim, claim_work
@@ -30,6 +31,7 @@ from connector.ledger.lanes import (
     next_due_at,
     rest_lanes,
     stopped_lanes,
+    wake_sleepers,
 )
 from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
@@ -165,9 +167,11 @@ class Worker:
                 digest=self._destination.mapping.digest,
                 now=now,
             )
+            counts["asleep"] = wake_sleepers(connection, self._destination.name, now=now)
             return counts
 
         counts = await self._ledger.write(work)
+        metrics.LANES_ASLEEP.inc(counts["asleep"])
         log.info("destination.taken_over", destination=self._destination.name, **counts)
 
     async def _step(self, held: HeldLease, gatekeeper: Gatekeeper, *, half_open: bool) -> float:
@@ -268,6 +272,12 @@ class Worker:
                     head = None
                 rests.append(self._rest_of(lane, head, failed=lane.id in failed, now=now))
             rest_lanes(connection, rests)
+            destinations.save_day_use(
+                connection,
+                self._destination.name,
+                day=now.date(),
+                used=round(self._destination.client.budgets.spent_today()),
+            )
 
         await self._ledger.write(work)
 

@@ -278,6 +278,33 @@ def stopped_lanes(connection: Connection, lane_ids: Collection[int]) -> set[int]
     )
 
 
+def wake_sleepers(connection: Connection, destination: str, *, now: datetime) -> int:
+    """Make lanes due that have open work, no due time and no reason to stand still.
+
+    There should be none: each is a lost wake-up, and how many there were is returned.
+    """
+    open_work = (
+        select(delivery.c.id)
+        .where(delivery.c.lane_id == lane.c.id, delivery.c.state.in_(("pending", "in_flight")))
+        .exists()
+    )
+    stopped = (
+        select(delivery.c.id)
+        .where(
+            delivery.c.lane_id == lane.c.id,
+            delivery.c.record == "contact",
+            delivery.c.state == "parked",
+            delivery.c.crm_id.is_(None),
+        )
+        .exists()
+    )
+    return connection.execute(
+        update(lane)
+        .where(lane.c.destination == destination, lane.c.due_at.is_(None), open_work, ~stopped)
+        .values(due_at=now)
+    ).rowcount
+
+
 @dataclass(frozen=True, slots=True)
 class LaneRest:
     """When a lane is due again, and how many failures in a row it has behind it."""

@@ -278,13 +278,14 @@ def wait_until(
     seconds: float,
     what: str,
     last_words: Callable[[], str] = lambda: "",
+    every: float = 0.05,
 ) -> None:
-    """Ask again and again until something holds; ``TrialError`` after so many seconds."""
+    """Ask every so many seconds until something holds; ``TrialError`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
             raise TrialError(f"after {seconds:g} s it is still not so that {what}. {last_words()}")
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def _end(process: subprocess.Popen[Any]) -> None:

@@ -157,7 +157,7 @@ class Build:
         standing = self.ledger.query(ledger_destinations.load_standings).get(name)
         if standing is None or standing.day != SystemClock().now().date():
             return {}
-        return {"daily": float(standing.day_used)}
+        return dict.fromkeys(("daily", "tokens"), float(standing.day_used))
 
     def _country(self, settings: DestinationSettings) -> str | None:
         """Return the country of the numbers a destination takes, if they share one."""
