@@ -91,6 +91,12 @@ class CrmClient:
             trust_env=False,
         )
 
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """What the credentials may do, where the CRM told it with an access token."""
+        scopes: frozenset[str] | None = getattr(self._auth, "scopes", None)
+        return scopes
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()

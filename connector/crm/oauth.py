@@ -1,6 +1,7 @@
 """OAuth 2 access tokens, refreshed before they end; and plain bearer tokens, read at each use."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from http import HTTPStatus
 from typing import Any, Final
@@ -58,10 +59,11 @@ class OAuth2(httpx.Auth):
     """An access token that is refreshed a minute before its end, and once when it is refused.
 
     One refresh is under way at a time; the others wait for it and use what it brought. Client
-    credentials and refresh token go in the form of the request, never in its URL. ``on_rotated``
-    has kept a new refresh token before the access token that came with it is used; ``rotated`` is
-    what it kept last. The configured refresh token is tried after that one, since an admin who
-    connects the app again writes a new one there.
+    credentials and refresh token go in the form of the request, never in its URL; with
+    ``client_in_header`` the client's id and secret go as Basic authorization instead.
+    ``on_rotated`` has kept a new refresh token before the access token that came with it is used;
+    ``rotated`` is what it kept last. The configured refresh token is tried after that one, since
+    an admin who connects the app again writes a new one there.
 
     Raises, out of the request that needed the token, ``CrmAccessError`` where the refresh token or
     the client is refused, ``CrmThrottledError``, or ``CrmUnavailableError`` with ``started`` false.
@@ -78,6 +80,7 @@ class OAuth2(httpx.Auth):
         rotated: str | None = None,
         on_rotated: OnRotated | None = None,
         base_url_key: str | None = None,
+        client_in_header: bool = False,
     ) -> None:
         self._token_url = token_url
         self._client_id = client_id
@@ -87,11 +90,14 @@ class OAuth2(httpx.Auth):
         self._clock = clock
         self._on_rotated = on_rotated
         self._base_url_key = base_url_key
+        self._client_in_header = client_in_header
         self._lock = asyncio.Lock()
         self._access_token: str | None = None
         self._ends_at = 0.0
         self.base_url: str | None = None
         """Where the account's API stands, if the token answer says so under ``base_url_key``."""
+        self.scopes: frozenset[str] | None = None
+        """What the access token may do, if the token answer says so."""
 
     async def async_auth_flow(
         self, request: httpx.Request
@@ -120,17 +126,16 @@ class OAuth2(httpx.Auth):
         return [self._rotated, configured]
 
     def _refresh_request(self, refresh_token: str) -> httpx.Request:
-        return httpx.Request(
-            "POST",
-            read_secret(self._token_url),
-            data={
-                "grant_type": "refresh_token",
-                "client_id": read_secret(self._client_id),
-                "client_secret": read_secret(self._client_secret),
-                "refresh_token": refresh_token,
-            },
-            headers={"Accept": "application/json"},
-        )
+        client_id = read_secret(self._client_id)
+        client_secret = read_secret(self._client_secret)
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        headers = {"Accept": "application/json"}
+        if self._client_in_header:
+            pair = f"{client_id}:{client_secret}".encode()
+            headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+        else:
+            form |= {"client_id": client_id, "client_secret": client_secret}
+        return httpx.Request("POST", read_secret(self._token_url), data=form, headers=headers)
 
     async def _accept(self, response: httpx.Response, refresh_token: str, *, last: bool) -> bool:
         """Take an answer's tokens; false if this refresh token is refused and another is left."""
@@ -148,6 +153,9 @@ class OAuth2(httpx.Auth):
         life = answer.get("expires_in")
         seconds = float(life) if isinstance(life, int | float) else 1800.0
         self._ends_at = self._clock.boot() + max(seconds - _EARLY, _SHORTEST_LIFE)
+        scope = answer.get("scope")
+        if isinstance(scope, str):
+            self.scopes = frozenset(scope.replace(",", " ").split())
         if self._base_url_key is not None:
             self.base_url = _read_base_url(answer.get(self._base_url_key))
         return True

@@ -30,6 +30,12 @@ class AdapterSettings(DestinationSettings):
     default_batch_wait: ClassVar[timedelta] = timedelta(seconds=2)
     token_path: ClassVar[str | None] = None
     """Where access tokens are fetched, below the base URL, unless ``oauth.token_url`` says."""
+    default_token_url: ClassVar[str | None] = None
+    """The same as a whole address, where it is not below the base URL."""
+    client_in_header: ClassVar[bool] = False
+    """Whether the OAuth client says who it is by Basic authorization instead of in the form."""
+    base_url_key: ClassVar[str | None] = None
+    """Where an answer with an access token tells the base URL of the account."""
 
     @property
     def endpoint(self) -> str:
@@ -71,6 +77,8 @@ class AdapterSettings(DestinationSettings):
                 clock=clock,
                 rotated=rotated,
                 on_rotated=on_rotated,
+                base_url_key=self.base_url_key,
+                client_in_header=self.client_in_header,
             )
         return None if self.token is None else BearerToken(self.token)
 
@@ -109,6 +117,8 @@ class AdapterSettings(DestinationSettings):
     def _token_url(self) -> str:
         if self.oauth is not None and self.oauth.token_url is not None:
             return self._check(reveal(self.oauth.token_url), "oauth.token_url")
+        if self.default_token_url is not None:
+            return self.default_token_url
         if self.token_path is None:
             raise _missing("oauth.token_url")
         return self.endpoint + self.token_path

@@ -265,3 +265,31 @@ def test_a_bearer_token_is_read_anew_for_each_request(tmp_path: Path) -> None:
         with pytest.raises(CrmAccessError):
             client.get("https://crm.example.com")
     assert seen == ["Bearer first", "Bearer second"]
+
+
+def test_a_client_may_say_who_it_is_in_the_header_and_learns_its_scopes() -> None:
+    async def case() -> None:
+        crm = Crm()
+        crm.extra = {"scope": "base,contacts:full activities:full"}
+        seen: list[httpx.Request] = []
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            seen.append(request)
+            return await crm(request)
+
+        auth = OAuth2(
+            token_url=lambda: TOKEN_URL,
+            client_id=lambda: "client",
+            client_secret=lambda: "hush",
+            refresh_token=lambda: "refresh-0",
+            clock=Clock(),
+            client_in_header=True,
+        )
+        assert auth.scopes is None
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer), auth=auth) as http:
+            assert (await http.get("https://crm.example.com/")).is_success
+        assert seen[0].headers["Authorization"] == "Basic Y2xpZW50Omh1c2g="
+        assert crm.forms[0].keys() == {"grant_type", "refresh_token"}
+        assert auth.scopes == {"base", "contacts:full", "activities:full"}
+
+    asyncio.run(case())
