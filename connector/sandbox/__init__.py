@@ -5,11 +5,13 @@ delivery, mapping or adapters: it must be able to say that the connector is wron
 the vendors' documentation says, strictly: what the documentation only advises is refused here.
 
 hubspot       a HubSpot on the dated API, kept in SQLite, with quotas, merges and index lag
-faults, wire  the harm that can be ordered between a client and any sandbox CRM, and the call log
+faults, wire  the harm that can be ordered between a client and any sandbox CRM
+call_log      what was asked of it, for counts and rates
 server        runs an app on loopback, in this process or as ``python -m connector.sandbox``
 envelopes     webhook bodies as Meta writes them, and their signature
 conversations the sample texts
-traffic       a day of sample traffic and bursts, each with what must be true afterwards
+traffic       a day of sample traffic, with what must be true afterwards
+burst         traffic in bulk, likewise
 sender        posts webhooks as Meta would, until each is acknowledged
 comparison    what the CRM holds against what was sent
 """

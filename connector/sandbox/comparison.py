@@ -17,7 +17,7 @@ from connector.sandbox.traffic import ExpectedContact, ExpectedMessage
 Json = Mapping[str, Any]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Verdict:
     """How the CRM differs from what was sent."""
 
@@ -54,7 +54,7 @@ class Verdict:
             )
         )
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return (
             f"{len(self.missing)} missing, {len(self.doubled)} doubled,"
             f" {len(self.unexpected)} unexpected, {len(self.orphans)} orphaned,"
