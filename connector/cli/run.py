@@ -9,42 +9,34 @@ from connector.runtime.logs import configure_logging
 from connector.runtime.supervisor import ROLES, run_daemon
 
 
-def _read_roles(_context: click.Context, _option: click.Parameter, value: str | None) -> list[str]:
-    if value is None:
-        return list(ROLES)
-    roles = [role.strip() for role in value.split(",") if role.strip()]
-    unknown = sorted(set(roles) - set(ROLES))
-    if unknown or not roles:
-        raise click.BadParameter(
-            f"{', '.join(unknown) or value!r}: the roles are {', '.join(ROLES)}"
-        )
-    return roles
-
-
 @click.command(
     cls=ExampledCommand,
     short_help="Run the daemon.",
-    examples=[
-        "connector run",
-        "connector run --only receive",
-        "connector run --only record,deliver",
-    ],
+    examples=["connector run", "connector run --only receive,record"],
 )
 @click.option(
-    "--only",
-    metavar="ROLES",
-    callback=_read_roles,
-    help="Carry out only these, of receive, record, deliver and schedule, with commas between.",
+    "--only", metavar="ROLES", help=f"Some of {','.join(ROLES)}; without it, all. For PostgreSQL."
 )
 @config_option
 @click.pass_context
-def command(context: click.Context, only: list[str]) -> None:
-    """Run the daemon: take webhooks in, and keep every CRM true to them.
+def command(context: click.Context, only: str | None) -> None:
+    """Run the daemon: take webhooks, record them, deliver to the CRMs, keep the schedule.
 
-    On SQLite one process does everything. On PostgreSQL any number of processes on any number of
-    hosts share the work; `--only` splits the roles over them. SIGTERM drains: nothing new is begun,
-    what is on its way is finished, and the exit status is 0.
+    It logs to stderr and ends on SIGTERM or Ctrl-C once what is under way has ended; a second one
+    ends it at once. Neither loses anything. Exit status 3 where the ledger can not be used, such
+    as when another daemon holds the SQLite file.
     """
+    roles = _read_roles(only)
     config = config_of(context)
     configure_logging(config.log)
-    run_daemon(config, roles=only)
+    run_daemon(config, roles=roles)
+
+
+def _read_roles(only: str | None) -> tuple[str, ...]:
+    if only is None:
+        return ROLES
+    wanted = tuple(role.strip() for role in only.split(","))
+    unknown = [role for role in wanted if role not in ROLES]
+    if unknown:
+        raise click.BadParameter(f"there is no role {unknown[0]!r}, only {', '.join(ROLES)}")
+    return wanted

@@ -217,6 +217,19 @@ def webhook_counts(connection: Connection) -> WebhookCounts:
     )
 
 
+def newest_webhook(connection: Connection) -> int:
+    """Return the highest id there is; 0 if there is none."""
+    found: int | None = connection.execute(select(func.max(webhook.c.id))).scalar_one()
+    return found or 0
+
+
+def count_waiting(connection: Connection, *, up_to: int) -> int:
+    """Return how many webhooks wait whose id is at most ``up_to``."""
+    return connection.execute(
+        select(func.count(webhook.c.id)).where(_WAITING, webhook.c.id <= up_to)
+    ).scalar_one()
+
+
 def kept_raw_counts(connection: Connection) -> Counter[str]:
     """Return the elements that became no message, by reason and by where unknown ones stood."""
     rows = connection.execute(

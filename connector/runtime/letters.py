@@ -21,6 +21,7 @@ from connector.model.contact import Contact
 from connector.model.message import Message
 from connector.model.number import Number
 from connector.runtime.explanation import tell_next
+from connector.runtime.preview import assumed_schema
 from connector.runtime.times import rfc3339
 from connector.runtime.wiring import Build
 
@@ -112,8 +113,8 @@ def _renderer_without_schema(destination: Destination) -> Renderer:
     settings = destination.render_settings
     return Renderer(
         destination.mapping,
-        contact_schema={},
-        message_schema={},
+        contact_schema=assumed_schema(destination.mapping.contact.fields),
+        message_schema=assumed_schema(destination.mapping.message.fields),
         language=settings.language,
         time_zone=settings.time_zone,
         mask=settings.mask,
