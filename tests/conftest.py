@@ -113,6 +113,22 @@ def ledger(ledger_url: URL, clock: Clock | None) -> Iterator[Ledger]:
     opened.close()
 
 
+@pytest.fixture
+def sqlite_ledger(tmp_path: Path, sqlite_template: bytes) -> Iterator[Ledger]:
+    """Yield an empty ledger on SQLite, for what does not depend on the database."""
+    path = tmp_path / "sqlite.db"
+    path.write_bytes(sqlite_template)
+    opened = Ledger(open_engine(f"sqlite:///{path}"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Run tests that are marked ``anyio`` in the event loop that the daemon uses."""
+    return "asyncio", {"use_uvloop": True}
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def trial_ledger(request: pytest.FixtureRequest) -> str | None:
     """Return the URL of a ledger of its own for a trial; ``None`` for SQLite in the folder."""

@@ -49,6 +49,7 @@ class Ledger:
             max_workers=1 if self.dialect == "sqlite" else threads, thread_name_prefix="ledger"
         )
         self._key: bytes | None = None
+        self._closed = False
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -121,8 +122,14 @@ class Ledger:
 
     def close(self) -> None:
         """Let running transactions end, then close every connection."""
+        self._closed = True
         self._threads.shutdown(wait=True)
         self.engine.dispose()
+
+    @property
+    def alive(self) -> bool:
+        """Whether there are threads to run transactions in."""
+        return not self._closed
 
 
 def _attempts() -> Iterator[tenacity.AttemptManager]:

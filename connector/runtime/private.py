@@ -2,19 +2,26 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from sqlalchemy import Connection
 
 from connector.config.models import Config
+from connector.crm.budget import BudgetState
 from connector.deliver.destination import Destination
 from connector.ledger import migrate
+from connector.ledger.gauges import oldest_open
 from connector.ledger.ledger import Ledger
+from connector.ledger.overview import look
+from connector.ledger.space import measure_ledger
 from connector.receive.listener import Listener
 from connector.runtime.public import Intake
 from connector.runtime.status import Live, status_of
+from connector.runtime.version import VERSION
+from connector.runtime.wiring import process_name
+from connector.web.app import make_private_app
+from connector.web.health import Health
+from connector.web.metrics import Metrics, Snapshot
 
 
 async def serve_private(
@@ -25,28 +32,57 @@ async def serve_private(
     *,
     stop: asyncio.Event,
 ) -> None:
-    """Serve the private listener until ``stop``."""
+    """Serve the private listener, and watch the health it tells of, until ``stop``."""
     revision = migrate.head()
-
-    async def healthz(_request: Request) -> Response:
-        live = Live(
-            budgets={name: each.client.budgets.left() for name, each in destinations.items()}
-        )
-        return JSONResponse(
-            await ledger.read(
-                status_of,
-                ledger=ledger,
-                config=config,
-                space=intake.space,
-                revision=revision,
-                live=live,
-            )
-        )
-
-    async def readyz(_request: Request) -> Response:
-        return Response(status_code=200)
-
-    app = Starlette(
-        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/livez", readyz)]
+    health = Health(
+        ledger,
+        owner=process_name(),
+        revision=revision,
+        space=intake.space,
+        fullness=lambda: intake.queue.fullness,
     )
-    await Listener(app, host=config.admin.host, port=config.admin.port).serve(stop)
+
+    def budgets() -> dict[str, Mapping[str, BudgetState]]:
+        return {name: each.client.budgets.left() for name, each in destinations.items()}
+
+    async def status() -> Mapping[str, Any]:
+        return await ledger.read(
+            status_of,
+            ledger=ledger,
+            config=config,
+            space=intake.space,
+            revision=revision,
+            live=Live(reasons=health.ready_reasons(), budgets=budgets()),
+        )
+
+    def take(connection: Connection) -> Snapshot:
+        view = look(connection, now=ledger.now(connection), numbers=[])
+        return Snapshot(
+            overview=view,
+            size=measure_ledger(connection),
+            revision=revision,
+            oldest_open=oldest_open(connection, view.loads),
+            free_bytes=intake.space.free_bytes,
+            budgets={
+                (name, budget): state.left / state.limit
+                for name, states in budgets().items()
+                for budget, state in states.items()
+                if state.limit and state.left is not None
+            },
+        )
+
+    async def snapshot() -> Snapshot:
+        return await ledger.read(take)
+
+    token = config.admin.token
+    app = make_private_app(
+        health=health,
+        metrics=Metrics(snapshot, version=VERSION),
+        status=status,
+        host=config.admin.host,
+        token=lambda: None if token is None else token.reveal(),
+    )
+    listener = Listener(app, host=config.admin.host, port=config.admin.port)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(health.run(stop))
+        tasks.create_task(listener.serve(stop))
