@@ -60,7 +60,9 @@ class Adapter(Protocol):
         """Return, for each look-up in order, the ids of every record that fits, oldest first.
 
         Never guesses. A record that carries our key is the only hit. Phone candidates are verified
-        by ``connector.crm.phones.same_phone`` before they count.
+        by ``connector.crm.phones.same_phone`` before they count. Where a write by key would find
+        the record anyway, one that carries our key may be overlooked in a look-up by both if nobody
+        has the phone; a look-up by key alone never overlooks it.
         """
         ...
 
@@ -68,7 +70,9 @@ class Adapter(Protocol):
         """Write records, which all have a ``crm_id`` or all have none; one outcome each, in order.
 
         Raises ``CrmRejectedError`` only if the CRM refused the request as a whole and wrote
-        nothing. Links in ``linked_crm_ids`` are part of a record: ``Written`` means both are there.
+        nothing. Links in ``linked_crm_ids`` are part of a record: ``Written`` means both are there,
+        and ``Vanished`` also that the contact it is linked to is not. Where it takes several calls,
+        a record may be ``NotSent`` for what the client raised in one of them.
         """
         ...
 

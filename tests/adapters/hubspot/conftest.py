@@ -74,22 +74,29 @@ class HubSpotSandbox:
                 assert self.api("POST", path, body).is_success
 
     def connect(
-        self, *, request_timeout: float = 10, credentials: str = "good", url: str | None = None
+        self,
+        *,
+        request_timeout: float = 10,
+        credentials: str = "good",
+        url: str | None = None,
+        settings: HubSpotSettings | None = None,
+        **options: Any,
     ) -> Connection:
-        settings = HubSpotSettings(
-            adapter="hubspot",
-            base_url=url or self.url,
-            token=Secret(env="TOKEN", environ={"TOKEN": TOKENS[credentials]}),
-            rate=Rate(requests=1000, per=timedelta(seconds=10)),
-        )
         return build_adapter(
-            settings,
+            settings
+            or HubSpotSettings(
+                adapter="hubspot",
+                base_url=url or self.url,
+                token=Secret(env="TOKEN", environ={"TOKEN": TOKENS[credentials]}),
+                rate=Rate(requests=1000, per=timedelta(seconds=10)),
+            ),
             destination="hubspot",
             contact=self.contact,
             message=self.message,
             requests={},
             request_timeout=request_timeout,
             clock=SystemClock(),
+            **options,
         )
 
     def connect_to_nobody(self) -> Connection:
