@@ -3,7 +3,7 @@
 Everything here is pure but the reading of files. The way of a value::
 
     load ──▶ tables ──▶ template           what the file says, checked against the vocabulary
-                           │ sandbox       compiled, for text or for HTML
+                           │ sandbox       compiled, for text or for HTML (``connector.template``)
                            ▼
     Contact ──▶ view ──▶ section ──▶ Rendered     computed only as far as a template asks
 

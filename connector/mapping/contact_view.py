@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import phonenumbers
 
-from connector.mapping.clean import NAME_LENGTH, clean_text
 from connector.mapping.content import word_or_none
 from connector.mapping.lazy import Lazy
 from connector.mapping.mask import mask_text
@@ -15,6 +14,7 @@ from connector.mapping.setting import Setting
 from connector.mapping.words import words_of
 from connector.model.contact import Contact
 from connector.model.identity import USER_ID
+from connector.template.clean import NAME_LENGTH, clean_text
 
 
 class Phone:

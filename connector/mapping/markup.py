@@ -1,31 +1,17 @@
-"""Text becoming HTML: the one place where it does, so that nothing a person wrote is a tag."""
+"""What people wrote as HTML for a CRM's timeline, with who wrote it."""
 
-import re
 from collections.abc import Sequence
-from html import unescape
 from typing import Final
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from connector.mapping.clean import clean_text
+from connector.template.html import BREAK, escaped
 
 LIMIT: Final = 65_000
 """Characters of HTML that a body may have: HubSpot documents 65,536 for a note."""
 
 _TEXT_LIMIT: Final = 10_000
 """Characters of text that fit in ``LIMIT`` even if each of them is escaped."""
-_BREAK: Final = "<br>"
-_TAG: Final = re.compile(r"<[^<>]*>")
-
-
-def text_as_html(text: str) -> Markup:
-    """Escape a text and keep its line breaks."""
-    return Markup(_escaped(text))  # noqa: S704 - escaped
-
-
-def html_as_text(html: Markup) -> str:
-    """Return the words of our own HTML, with its line breaks."""
-    return unescape(_TAG.sub("", str(html).replace(_BREAK, "\n")))
 
 
 def spoken(text: str, *, speaker: str) -> Markup:
@@ -48,13 +34,13 @@ def transcript(lines: Sequence[tuple[str, str, str]], *, omitted: str) -> Markup
     parts: list[str] = []
     length = len(omitted) + 100
     for time, speaker, text in reversed(lines):
-        line = f"{_escaped(time)} {_line(_cut(text), speaker=speaker)}"
-        length += len(line) + len(_BREAK)
+        line = f"{escaped(time)} {_line(_cut(text), speaker=speaker)}"
+        length += len(line) + len(BREAK)
         if length > LIMIT and parts:
-            parts.append(f"<i>{_escaped(omitted)}</i>")
+            parts.append(f"<i>{escaped(omitted)}</i>")
             break
         parts.append(line)
-    return Markup(f"<p>{_BREAK.join(reversed(parts))}</p>")  # noqa: S704 - every part is escaped
+    return Markup(f"<p>{BREAK.join(reversed(parts))}</p>")  # noqa: S704 - every part is escaped
 
 
 def _cut(text: str) -> str:
@@ -62,8 +48,4 @@ def _cut(text: str) -> str:
 
 
 def _line(text: str, *, speaker: str) -> str:
-    return f"<b>{_escaped(speaker)}</b>: {_escaped(text)}"
-
-
-def _escaped(text: str) -> str:
-    return str.replace(escape(clean_text(text)), "\n", _BREAK)
+    return f"<b>{escaped(speaker)}</b>: {escaped(text)}"

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from stdnum import luhn
 from stdnum.br import cnpj, cpf
 
-from connector.mapping.clean import clean_text
+from connector.template.clean import clean_text
 
 Kind = Literal["cpf", "cnpj", "card"]
 

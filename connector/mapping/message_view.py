@@ -10,7 +10,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from connector.mapping.clean import clean_text
 from connector.mapping.contact_view import ContactView
 from connector.mapping.content import table, word_or_none
 from connector.mapping.lazy import Lazy
@@ -21,6 +20,7 @@ from connector.mapping.text import message_text
 from connector.mapping.words import words_of
 from connector.model.message import Message
 from connector.model.number import Number
+from connector.template.clean import clean_text
 
 
 class Media:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from connector.errors import Problem
 from connector.mapping.source import Source, spell
-from connector.mapping.template import Template, names_read
+from connector.mapping.vocabulary import ALL
+from connector.template.reading import Template, names_read
 
 Write = Literal["always", "create", "if_empty"]
 """When a field is written: always; only into a new record; only where the CRM has no value."""
@@ -81,7 +82,7 @@ class Mapping:
         for template in self._templates():
             paths |= template.paths
         for text in _texts(self.requests):
-            paths |= names_read(text)
+            paths |= names_read(text, ALL)
         used: set[str] = set()
         for path in paths:
             root, _, rest = path.partition(".")

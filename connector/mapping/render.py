@@ -12,13 +12,13 @@ from connector.mapping.labels import Labels
 from connector.mapping.message_view import ConversationView, MessageView
 from connector.mapping.models import Mapping
 from connector.mapping.rendered import Rendered
-from connector.mapping.sandbox import Sandbox
 from connector.mapping.schema import Schema
 from connector.mapping.section import Sandboxes, Section
 from connector.mapping.setting import Setting
 from connector.model.contact import Contact
 from connector.model.message import Message
 from connector.model.number import Number
+from connector.template.sandbox import Sandbox
 
 
 class Renderer:

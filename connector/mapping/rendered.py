@@ -7,8 +7,8 @@ from hashlib import blake2b
 from json import JSONEncoder
 from typing import Any, Final
 
-from connector.mapping.filters import is_nothing
 from connector.model.record import FieldValue, JsonScalar
+from connector.template.filters import is_nothing
 
 
 @dataclass(frozen=True, slots=True)

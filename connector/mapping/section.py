@@ -10,16 +10,16 @@ from jinja2 import TemplateError, Undefined
 from markupsafe import Markup
 
 from connector.errors import RenderError
-from connector.mapping.clean import clean_name, clean_text
-from connector.mapping.filters import is_nothing
-from connector.mapping.markup import text_as_html
 from connector.mapping.models import Field, Value, templates_of
 from connector.mapping.rendered import Rendered, hash_content
-from connector.mapping.sandbox import OUTPUT_LIMIT, OutputTooLongError, Roots, Sandbox
 from connector.mapping.schema import Schema
-from connector.mapping.template import Template
 from connector.mapping.vocabulary import is_name_like
 from connector.model.record import FieldValue
+from connector.template.clean import clean_name, clean_text
+from connector.template.filters import is_nothing
+from connector.template.html import text_as_html
+from connector.template.reading import Template
+from connector.template.sandbox import OUTPUT_LIMIT, OutputTooLongError, Roots, Sandbox
 
 Maker = Callable[[Roots], Any]
 """Gives a field's value from the views, ``None`` for nothing."""

@@ -20,8 +20,8 @@ from connector.mapping.models import (
     locate_problem,
 )
 from connector.mapping.source import Source
-from connector.mapping.template import is_template, read_template
-from connector.mapping.vocabulary import Part
+from connector.mapping.vocabulary import VOCABULARIES, Part
+from connector.template.reading import is_template, read_template
 
 Path = tuple[str | int, ...]
 
@@ -171,7 +171,7 @@ class Tables:
     def _value(self, path: Path, raw: object, part: Part) -> Value:
         match raw:
             case str() if is_template(raw):
-                template, faults = read_template(raw, part)
+                template, faults = read_template(raw, VOCABULARIES[part])
                 for fault in faults:
                     self._complain(
                         path, fault.message, expected=fault.expected, nearest=fault.nearest

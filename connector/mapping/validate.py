@@ -13,9 +13,9 @@ from connector.mapping.models import Field, Mapping
 from connector.mapping.preview import Sample, make_samples, preview
 from connector.mapping.render import Renderer
 from connector.mapping.schema import Schema, nearest_field
-from connector.mapping.template import Template
-from connector.mapping.vocabulary import ValueType
 from connector.model.record import FieldInfo, FieldType
+from connector.template.names import ValueType
+from connector.template.reading import Template
 
 _WORDS: Final[ReadOnly[FieldType, str]] = {
     "text": "a text",

@@ -5,15 +5,12 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
-ValueType = Literal["text", "name", "digits", "html", "number", "bool", "datetime", "labels"]
-"""``name`` is text that a person chose for themselves or a file; ``digits`` text of digits."""
+from connector.template.names import Names, Vocabulary
 
 Part = Literal["contact", "message", "conversation"]
 """Which templates: those of ``[contact]``, or of ``[message]`` by its granularity."""
-
-Names = Mapping[str, ValueType]
 
 CONTACT: Final[Names] = {
     "key": "text",
@@ -99,33 +96,16 @@ BODIES: Final = frozenset(
 """What people wrote. A field that holds it is a body, never a name, whatever else it holds."""
 
 
-class Filter(NamedTuple):
-    """A filter as templates write it."""
-
-    arguments: tuple[str, ...] = ()
-    """Their names, in order; all may be left out."""
-    gives: ValueType | None = None
-    """The type of its result; ``None``: the type of what it is given."""
-
-
-FILTERS: Final[Mapping[str, Filter]] = {
-    "date": Filter(("pattern", "local"), "text"),
-    "datetime": Filter(("pattern", "local"), "text"),
-    "epoch": Filter(("unit",), "number"),
-    "truncate": Filter(("length", "end")),
-    "escape": Filter(),
-    "digits": Filter(gives="digits"),
-    "default": Filter(("fallback",)),
-    "base64url": Filter(gives="text"),
-    "json": Filter(gives="text"),
+_PLACES: Final[Mapping[Part, str]] = {
+    "contact": "in [contact]",
+    "message": 'with granularity = "message"',
+    "conversation": 'with granularity = "conversation"',
 }
 
-TESTS: Final = frozenset({"defined", "undefined", "none"})
-
-
-def names_of(part: Part) -> Mapping[str, Names]:
-    """Return the names that templates of this part may use, by the root they start from."""
-    return {root: ALL[root] for root in ROOTS[part]}
+VOCABULARIES: Final[Mapping[Part, Vocabulary]] = {
+    part: Vocabulary({root: ALL[root] for root in roots}, _PLACES[part], frozenset(ALL))
+    for part, roots in ROOTS.items()
+}
 
 
 def is_name_like(paths: AbstractSet[str]) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.mapping.clean import NAME_LENGTH, clean_name, clean_text
+from connector.template.clean import NAME_LENGTH, clean_name, clean_text
 
 UNWANTED = [
     *map(chr, [*range(9), *range(11, 32), *range(127, 160)]),

@@ -10,7 +10,8 @@ import pytest
 from connector.mapping.load import load_mapping
 from connector.mapping.preview import NUMBER, make_samples
 from connector.mapping.render import Renderer
-from connector.mapping.vocabulary import ALL, FILTERS, TESTS
+from connector.mapping.vocabulary import ALL
+from connector.template.names import FILTERS, TESTS
 
 README = (Path(__file__).parents[2] / "mappings" / "README.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `([a-z0-9_.]+)` \|(.*)\|$", README, flags=re.MULTILINE)

@@ -7,7 +7,7 @@ import pytest
 from connector.errors import ConfigError, Problem
 from connector.mapping.load import load_mapping
 from connector.mapping.models import Field, Mapping
-from connector.mapping.template import Template
+from connector.template.reading import Template
 
 REST = """
 [auth]

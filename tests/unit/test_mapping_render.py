@@ -21,11 +21,12 @@ from connector.mapping.models import ContactMapping, Field, Mapping, MessageMapp
 from connector.mapping.preview import NUMBER, make_samples, preview
 from connector.mapping.render import Renderer
 from connector.mapping.rendered import Rendered, hash_content
-from connector.mapping.template import read_template
+from connector.mapping.vocabulary import VOCABULARIES
 from connector.model.contact import Contact
 from connector.model.message import Message
 from connector.model.number import Number
 from connector.model.record import FieldInfo
+from connector.template.reading import read_template
 
 NOW = datetime(2026, 11, 24, 13, 5, tzinfo=UTC)
 FULL, BARE = make_samples()
@@ -297,7 +298,7 @@ PERILOUS = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("<>&\"'\n
 
 @cache
 def renderer_of_html(template: str) -> Renderer:
-    read, faults = read_template(template, "message")
+    read, faults = read_template(template, VOCABULARIES["message"])
     assert not faults
     mapping = Mapping(
         file="mine.toml",

@@ -1,17 +1,19 @@
 """Templates may name the vocabulary and nothing else, and mistakes name what was meant."""
 
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
 from jinja2 import TemplateError
 
-from connector.mapping.sandbox import Sandbox
-from connector.mapping.template import Fault, Template, names_read, read_template
-from connector.mapping.vocabulary import Part
+from connector.mapping.vocabulary import ALL, VOCABULARIES, Part
+from connector.template.names import Vocabulary
+from connector.template.reading import Fault, Template, names_read, read_template
+from connector.template.sandbox import Sandbox
 
 
 def faults_of(source: str, part: Part = "message") -> tuple[Fault, ...]:
-    return read_template(source, part)[1]
+    return read_template(source, VOCABULARIES[part])[1]
 
 
 ESCAPES = [
@@ -193,9 +195,11 @@ def test_a_section_has_its_own_names(part: Part, source: str) -> None:
 
 
 def test_a_template_says_what_it_reads_and_gives() -> None:
-    template, _ = read_template(" {{ contact.phone.e164 }} ", "contact")
-    either, _ = read_template("{{ 'a' if message.status else message.type or 'b' }}", "message")
-    mixed, _ = read_template("{{ message.sent_at }}!", "message")
+    template, _ = read_template(" {{ contact.phone.e164 }} ", VOCABULARIES["contact"])
+    either, _ = read_template(
+        "{{ 'a' if message.status else message.type or 'b' }}", VOCABULARIES["message"]
+    )
+    mixed, _ = read_template("{{ message.sent_at }}!", VOCABULARIES["message"])
 
     assert (template.path, template.type, template.single) == ("contact.phone.e164", "digits", True)
     assert either.paths == {"message.status", "message.type"}
@@ -204,7 +208,43 @@ def test_a_template_says_what_it_reads_and_gives() -> None:
 
 
 def test_the_names_in_a_request_are_found_among_names_of_other_kinds() -> None:
-    found = names_read("/people/{{ contact.crm_id }}/{{ saved.note }}?p={{ phone.e164 | odd }}")
+    found = names_read(
+        "/people/{{ contact.crm_id }}/{{ saved.note }}?p={{ phone.e164 | odd }}", ALL
+    )
 
     assert found == {"contact", "contact.crm_id"}
-    assert names_read("{{ broken") == frozenset()
+    assert names_read("{{ broken", ALL) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("33451", 33451), ("-2", -2), ("1.5", 1.5), ("", None)]
+)
+def test_the_filter_number_makes_a_number_of_a_text(text: str, number: float | None) -> None:
+    vocabulary = Vocabulary({"crm_id": {"": "text"}})
+    template, _ = read_template("{{ crm_id | number }}", vocabulary)
+
+    assert Sandbox(html=False, time_zone=ZoneInfo("UTC")).bind(template)({"crm_id": text}) == number
+
+
+def test_a_part_of_a_table_is_its_item_and_never_a_method() -> None:
+    vocabulary = Vocabulary({"fields": {"": "table", "items": "text", "gone": "text"}})
+    roots = {"fields": {"items": "bread"}}
+    sandbox = Sandbox(html=False, time_zone=ZoneInfo("UTC"))
+
+    def value_of(source: str) -> object:
+        template, faults = read_template(source, vocabulary)
+        assert not faults
+        return sandbox.bind(template)(roots)
+
+    assert value_of("{{ fields }}") == {"items": "bread"}
+    assert value_of("{{ fields.items }}") == "bread"
+    assert value_of("a {{ fields.items }} {{ fields.gone }}") == "a bread "
+    assert value_of("{{ fields.gone }}") is None
+    assert value_of("{{ fields.gone or fields.items }}") == "bread"
+
+
+def test_values_amid_text_are_spelt_as_the_sandbox_was_told() -> None:
+    template, _ = read_template("/{{ key }}/{{ 'ü' }}", Vocabulary({"key": {"": "text"}}))
+    sandbox = Sandbox(html=False, time_zone=ZoneInfo("UTC"), spell=lambda value: quote(value, ""))
+
+    assert sandbox.bind_text(template.source)({"key": "a/b?"}) == "/a%2Fb%3F/%C3%BC"

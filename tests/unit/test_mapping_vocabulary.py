@@ -12,9 +12,10 @@ from markupsafe import Markup
 from connector.mapping.contact_view import ContactView
 from connector.mapping.message_view import ConversationView, MessageView
 from connector.mapping.preview import NUMBER, Sample, make_samples
-from connector.mapping.sandbox import Sandbox
 from connector.mapping.setting import Setting
-from connector.mapping.vocabulary import ALL, FILTERS, ROOTS, TESTS, ValueType, is_name_like
+from connector.mapping.vocabulary import ALL, ROOTS, is_name_like
+from connector.template.names import FILTERS, TESTS, ValueType
+from connector.template.sandbox import Sandbox
 
 FULL, BARE = make_samples()
 TYPES: Mapping[ValueType, type | tuple[type, ...]] = {

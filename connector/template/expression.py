@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from jinja2 import nodes
 
-from connector.mapping.vocabulary import ALL, FILTERS, ValueType
+from connector.template.names import FILTERS, ValueType, Vocabulary
 
 Constant = str | int | float | bool
 
@@ -35,17 +35,16 @@ def dotted_name(node: nodes.Node) -> str | None:
             return None
 
 
-def type_of(node: nodes.Expr | None) -> ValueType | None:
+def type_of(node: nodes.Expr | None, vocabulary: Vocabulary) -> ValueType | None:
     """Return the type of an expression's value, where that is clear."""
     found: ValueType | None = None
     match node:
         case nodes.Name() | nodes.Getattr():
-            root, _, rest = (dotted_name(node) or "").partition(".")
-            found = ALL.get(root, {}).get(rest)
+            found = vocabulary.type_of(dotted_name(node) or "")
         case nodes.Filter():
-            found = FILTERS[node.name].gives or type_of(node.node)
+            found = FILTERS[node.name].gives or type_of(node.node, vocabulary)
         case nodes.CondExpr(expr1=one, expr2=other) | nodes.BinExpr(left=one, right=other):
-            found = _type_of_two(node, one, other)
+            found = _type_of_two(node, one, other, vocabulary)
         case nodes.Const():
             found = _type_of_constant(node.value)
         case nodes.Not() | nodes.Compare() | nodes.Test():
@@ -56,13 +55,16 @@ def type_of(node: nodes.Expr | None) -> ValueType | None:
 
 
 def _type_of_two(
-    node: nodes.Expr, one: nodes.Expr | None, other: nodes.Expr | None
+    node: nodes.Expr,
+    one: nodes.Expr | None,
+    other: nodes.Expr | None,
+    vocabulary: Vocabulary,
 ) -> ValueType | None:
     """Return the type of a choice between two, if it is the same; of arithmetic none is clear."""
     if not isinstance(node, nodes.CondExpr | nodes.Or | nodes.And):
         return None
-    found = type_of(one)
-    return found if found == type_of(other) else None
+    found = type_of(one, vocabulary)
+    return found if found == type_of(other, vocabulary) else None
 
 
 def _type_of_constant(value: object) -> ValueType | None:

@@ -11,10 +11,10 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from connector.mapping.expression import single_expression
-from connector.mapping.filters import is_nothing, iso, make_filters, make_tests
-from connector.mapping.markup import text_as_html
-from connector.mapping.template import Template
+from connector.template.expression import single_expression
+from connector.template.filters import is_nothing, iso, make_filters, make_tests
+from connector.template.html import text_as_html
+from connector.template.reading import Template
 
 _BREAK: Final = Markup("<br>")
 
@@ -22,7 +22,9 @@ OUTPUT_LIMIT: Final = 100_000
 """Characters that one value may render to."""
 
 Roots = dict[str, Any]
-"""The views a template starts from: ``contact``, ``message`` ..."""
+"""What a template starts from, by name: views, or tables whose parts are their items."""
+Spell = Callable[[Any], str]
+"""Writes a value amid the text of a template."""
 Bound = Callable[[Roots], Any]
 """A compiled template."""
 
@@ -32,15 +34,18 @@ class OutputTooLongError(Exception):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Runs the templates of text fields, or of HTML fields, where all but Markup is escaped."""
+    """Runs the templates of text fields, or of HTML fields, where all but Markup is escaped.
+
+    ``spell`` writes values amid text in another way, such as percent-encoded.
+    """
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
-    def __init__(self, *, html: bool, time_zone: ZoneInfo) -> None:
+    def __init__(self, *, html: bool, time_zone: ZoneInfo, spell: Spell | None = None) -> None:
         super().__init__(
             undefined=StrictUndefined,
             autoescape=html,
-            finalize=_as_html if html else _as_text,
+            finalize=spell or (_as_html if html else spell_text),
             keep_trailing_newline=True,
             cache_size=0,
         )
@@ -59,6 +64,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise TypeError(f"{operator} is for numbers")
         return super().call_binop(context, operator, left, right)
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return a part of a value; of a table its item, ``None`` where it has none."""
+        if isinstance(obj, dict):
+            return obj.get(attribute)
+        return super().getattr(obj, attribute)
+
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Return an item of a list; one that is not there is nothing, not an error."""
         found = super().getitem(obj, argument)
@@ -72,12 +83,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         fit, and ``OutputTooLongError``.
         """
         if template.path:
-            root, _, rest = template.path.partition(".")
-            get = attrgetter(rest)
-            return lambda roots: get(roots[root])
+            return _reach(template.path)
         if template.single:
             return self._bind_expression(template.source)
-        return self._bind_text(template.source)
+        return self.bind_text(template.source)
 
     def _bind_expression(self, source: str) -> Bound:
         expression = single_expression(self.parse(source))
@@ -96,7 +105,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
         return evaluate
 
-    def _bind_text(self, source: str) -> Bound:
+    def bind_text(self, source: str) -> Bound:
+        """Compile a checked template, whose value is text even if it is a single expression."""
         compiled = self.from_string(source)
         run, make_context = compiled.root_render_func, compiled.new_context
         finish = Markup if self.autoescape else str
@@ -114,7 +124,24 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return render
 
 
-def _as_text(value: Any) -> str:
+def _reach(path: str) -> Bound:
+    root, _, rest = path.partition(".")
+    if not rest:
+        return lambda roots: roots[root]
+    get, parts = attrgetter(rest), rest.split(".")
+
+    def reach(roots: Roots) -> Any:
+        value = roots[root]
+        if type(value) is not dict:
+            return get(value)
+        for part in parts:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    return reach
+
+
+def spell_text(value: Any) -> str:
     """Spell a value amid other text."""
     match value:
         case str():
@@ -126,7 +153,7 @@ def _as_text(value: Any) -> str:
         case datetime():
             return iso(value)
         case list() | tuple():
-            return ", ".join(_as_text(each) for each in value if not is_nothing(each))
+            return ", ".join(spell_text(each) for each in value if not is_nothing(each))
         case _:
             return str(value)
 
@@ -134,5 +161,5 @@ def _as_text(value: Any) -> str:
 def _as_html(value: Any) -> Markup:
     """Spell a value as HTML; text that became part of Markup brings line breaks that none has."""
     if not isinstance(value, Markup):
-        return text_as_html(_as_text(value))
+        return text_as_html(spell_text(value))
     return value.replace("\n", _BREAK) if "\n" in value else value

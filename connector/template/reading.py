@@ -1,25 +1,25 @@
 """A value of a mapping that is computed: read once, checked against the vocabulary, never trusted.
 
-There are two walls. ``read_template`` allows only the syntax listed here and only the names of the
-vocabulary, so that a mistake is found before anything runs; ``connector.mapping.sandbox`` then runs
-what is left in Jinja's sandbox without a single callable or global.
+There are two walls. ``read_template`` allows only the syntax listed here and only the names of a
+vocabulary, so that a mistake is found before anything runs; ``connector.template.sandbox`` then
+runs what is left in Jinja's sandbox without a single callable or global.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from connector.config.section import nearest_name
-from connector.mapping.expression import (
+from connector.template.expression import (
     Constant,
     constants_of,
     dotted_name,
     single_expression,
     type_of,
 )
-from connector.mapping.vocabulary import ALL, FILTERS, TESTS, Part, ValueType, names_of
+from connector.template.names import FILTERS, TESTS, Names, ValueType, Vocabulary
 
 LONGEST: Final = 10_000
 """Characters of a template's source."""
@@ -86,9 +86,9 @@ def is_template(text: str) -> bool:
     return any(mark in text for mark in _MARKS)
 
 
-def read_template(source: str, part: Part) -> tuple[Template, tuple[Fault, ...]]:
-    """Read a template of ``[contact]`` or ``[message]``; with faults, it must not be run."""
-    reading = _Reading(part)
+def read_template(source: str, vocabulary: Vocabulary) -> tuple[Template, tuple[Fault, ...]]:
+    """Read a template; with faults, it must not be run."""
+    reading = _Reading(vocabulary)
     tree: nodes.Template | None = None
     if len(source) > LONGEST:
         reading.faults.append(Fault("is too long", expected=f"at most {LONGEST:,} characters"))
@@ -111,30 +111,30 @@ def read_template(source: str, part: Part) -> tuple[Template, tuple[Fault, ...]]
             frozenset(reading.paths),
             single=True,
             path=dotted_name(expression),
-            type=type_of(expression),
+            type=type_of(expression, vocabulary),
             constants=tuple(constants_of(expression)),
         )
     return template, tuple(reading.faults)
 
 
-def names_read(source: str) -> frozenset[str]:
-    """Return the names of the vocabulary that any template reads, such as one of a request."""
+def names_read(source: str, roots: Container[str]) -> frozenset[str]:
+    """Return the names under these roots that a template of any kind reads."""
     try:
         tree = _PARSER.parse(source)
     except (TemplateSyntaxError, RecursionError, OverflowError, ValueError):
         return frozenset()
     found = (dotted_name(node) for node in tree.find_all((nodes.Getattr, nodes.Name)))
-    return frozenset(path for path in found if path and path.partition(".")[0] in ALL)
+    return frozenset(path for path in found if path and path.partition(".")[0] in roots)
 
 
 class _Reading:
     """One pass over a template's syntax tree."""
 
-    def __init__(self, part: Part) -> None:
-        self.part = part
+    def __init__(self, vocabulary: Vocabulary) -> None:
         self.paths: set[str] = set()
         self.faults: list[Fault] = []
-        self._names = names_of(part)
+        self._vocabulary = vocabulary
+        self._names = vocabulary.roots
         self._locals: tuple[str, ...] = ()
 
     def visit(self, node: nodes.Node) -> None:
@@ -178,13 +178,8 @@ class _Reading:
 
     def _unknown_root(self, root: str) -> Fault:
         expected = ", ".join(self._names)
-        if root in ALL:
-            where = {
-                "contact": "in [contact]",
-                "message": 'with granularity = "message"',
-                "conversation": 'with granularity = "conversation"',
-            }[self.part]
-            return Fault(f"{root} is not defined {where}", expected=expected)
+        if root in self._vocabulary.elsewhere:
+            return Fault(f"{root} is not defined {self._vocabulary.where}", expected=expected)
         return Fault(
             f"{root} is unknown", expected=expected, nearest=nearest_name(root, self._names)
         )
@@ -197,8 +192,7 @@ class _Reading:
             self.faults.append(Fault("takes an item of something that is not a list of labels"))
 
     def _type(self, path: str) -> ValueType | None:
-        root, _, rest = path.partition(".")
-        return self._names.get(root, {}).get(rest)
+        return self._vocabulary.type_of(path)
 
     def _filter(self, node: nodes.Filter) -> None:
         if node.node is not None:
@@ -256,7 +250,7 @@ class _Reading:
         self._locals = ()
 
 
-def _unknown_name(root: str, rest: str, names: Mapping[str, ValueType]) -> Fault:
+def _unknown_name(root: str, rest: str, names: Names) -> Fault:
     parts = [name for name in names if name.startswith(f"{rest}.")] if rest else list(names)
     if parts:
         path = f"{root}.{rest}".removesuffix(".")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Undefined
 from markupsafe import Markup, escape
 
-from connector.mapping.markup import html_as_text, text_as_html
+from connector.template.html import html_as_text, text_as_html
 
 _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _MILLISECONDS_FROM: Final = 10**11
@@ -56,6 +56,7 @@ def make_filters(time_zone: ZoneInfo) -> Mapping[str, Callable[..., Any]]:
         "truncate": _truncate,
         "escape": _escape,
         "digits": _keep_digits,
+        "number": _read_number,
         "default": _default,
         "base64url": _encode_base64url,
         "json": _write_json,
@@ -111,6 +112,13 @@ def _escape(value: Any) -> Markup | None:
 
 def _keep_digits(value: Any) -> str | None:
     return None if is_nothing(value) else _NOT_DIGITS.sub("", str(value))
+
+
+def _read_number(value: Any) -> int | float | None:
+    if is_nothing(value) or isinstance(value, int | float):
+        return None if is_nothing(value) else value
+    text = str(value).strip()
+    return int(text) if text.removeprefix("-").isdecimal() else float(text)
 
 
 def _default(value: Any, fallback: Any = "") -> Any:
