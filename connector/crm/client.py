@@ -25,6 +25,7 @@ from connector.crm.attempt import Attempt
 from connector.crm.budget import Budgets, Draws
 from connector.crm.gate import GateClosedError
 from connector.crm.settings import AdapterSettings
+from connector.crm.tally import count_call
 from connector.crm.transport import CappedTransport, PinnedTransport
 from connector.errors import (
     ConfigError,
@@ -230,6 +231,7 @@ class CrmClient:
     def _count(self, call: str) -> Iterator["_Count"]:
         """Count one request, and tell the breaker how it went."""
         count = _Count()
+        count_call()
         started = perf_counter()
         try:
             yield count
