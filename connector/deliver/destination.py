@@ -96,9 +96,12 @@ class Destination:
         """
         missing: list[str] = []
         degraded: set[str] = set()
+        # Both or none: an adapter tells what may be repeated only once it has seen both.
+        schemas = {
+            obj.name: await self.adapter.describe(obj) for obj in (self.contact, self.message)
+        }
         for part, obj in (("contact", self.contact), ("message", self.message)):
-            schema = await self.adapter.describe(obj)
-            self._schemas[obj.name] = schema
+            schema = schemas[obj.name]
             fields = (
                 self.mapping.contact.fields if part == "contact" else self.mapping.message.fields
             )
@@ -106,6 +109,7 @@ class Destination:
                 if schema and name not in schema:
                     path = f"{part}.fields.{name}"
                     (missing.append if spec.required else degraded.add)(path)
+        self._schemas = schemas
         self.degraded = frozenset(degraded)
         self._renderer = None
         return missing

@@ -183,12 +183,15 @@ class Waves:
         contact_crm_id: str,
         extra: Mapping[str, Mapping[str, str]],
     ) -> Record:
-        if row.crm_id is not None:
-            return Record(key=row.marker, fields=rendered.for_update(None), crm_id=row.crm_id)
+        links = {"contact": contact_crm_id, **extra.get(contact_crm_id, {})}
+        if row.crm_id is None:
+            return Record(key=row.marker, fields=rendered.for_create(), linked_crm_ids=links)
+        # A record that was found by looking it up may have been written without its links.
         return Record(
             key=row.marker,
-            fields=rendered.for_create(),
-            linked_crm_ids={"contact": contact_crm_id, **extra.get(contact_crm_id, {})},
+            fields=rendered.for_update(None),
+            crm_id=row.crm_id,
+            linked_crm_ids={} if row.content_hash else links,
         )
 
     async def _send(self, items: Sequence[Item]) -> None:
