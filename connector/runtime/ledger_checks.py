@@ -40,7 +40,7 @@ def check_ledger(
         )
     yield from _check_disk(config)
     if sqlite_file(config) is not None:
-        yield _check_sqlite(sqlite3.sqlite_version_info)
+        yield judge_sqlite(sqlite3.sqlite_version_info)
     yield from check_files(config)
 
 
@@ -61,7 +61,8 @@ def _check_disk(config: Config) -> Iterator[Finding]:
         )
 
 
-def _check_sqlite(version: tuple[int, ...]) -> Finding:
+def judge_sqlite(version: tuple[int, ...]) -> Finding:
+    """Say whether a release of SQLite is one to be warned of."""
     text = ".".join(map(str, version))
     first, last = _RISKY
     mended = any(version[:2] == each[:2] and version >= each for each in _MENDED)

@@ -5,13 +5,15 @@ stays out; and what looks like a phone, a message id, an address or a secret is 
 text. Tracebacks have places and kinds of errors, no values and no foreign error's words.
 """
 
+import io
+import json
 import logging
 import re
 import sys
 import traceback
 from collections.abc import Iterator, MutableMapping, Sequence
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
@@ -27,14 +29,15 @@ KNOWN_KEYS: Final = frozenset(
         "event", "level", "logger", "timestamp", "exception",
         # where
         "destination", "lease", "role", "number", "adapter", "listener", "job", "record", "call",
-        "process", "path", "host", "port", "url", "roles", "revision", "version", "ledger",
+        "process", "owner", "webhook", "path", "host", "port", "url", "roles", "revision",
+        "version", "ledger",
         # why
         "error", "remedy", "reason", "detail", "code", "status", "state", "result", "signal",
         # how much
         "lanes", "rows", "parked", "found", "again", "later", "copies", "poisoned", "in_doubt",
-        "remapped", "stopped", "messages", "contacts", "statuses", "webhooks", "kept", "events",
-        "duplicates", "unrouted", "unknown", "unparsable", "failed", "written", "unchanged",
-        "calls", "deliveries", "elements", "bytes", "attempts", "count", "waiting", "fields",
+        "remapped", "asleep", "stopped", "messages", "contacts", "statuses", "webhooks", "kept",
+        "events", "duplicates", "unrouted", "unknown", "unparsable", "failed", "written",
+        "unchanged", "calls", "deliveries", "elements", "bytes", "attempts", "count", "waiting", "fields",
         # when, how long
         "epoch", "ms", "seconds", "tick", "until", "run",
     }
@@ -59,33 +62,56 @@ _HARMLESS: Final = re.compile(r"\d{4}-\d\d-\d\d(?!\d)|\d{1,3}(?:\.\d{1,3}){3}$")
 """What has as many digits as a phone and is none: a date, an IPv4 address."""
 
 
+class _Stderr(io.TextIOBase):
+    """Whatever ``sys.stderr`` is when something is written."""
+
+    def write(self, text: str) -> int:
+        """Write at once, so that nothing is lost with the process."""
+        written = sys.stderr.write(text)
+        sys.stderr.flush()
+        return written
+
+    def isatty(self) -> bool:
+        """Say whether somebody is watching."""
+        return sys.stderr.isatty()
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Ours, told from those of whoever embeds us."""
+
+
 def configure_logging(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     """Send every log line of this process to stderr, in the form that the settings ask for."""
-    stream = sys.stderr if stream is None else stream
+    out: TextIO = cast("TextIO", _Stderr()) if stream is None else stream
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     first: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
         hide_unknown_keys,
         write_traceback,
         hide_people,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer = _renderer(settings, stream)
+    renderer = _renderer(settings, out)
     structlog.configure(
         processors=[*first, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    root = logging.getLogger()
+    for former in root.handlers[:]:
+        if isinstance(former, _Handler):
+            root.removeHandler(former)
+    root.addHandler(handler)
+    root.setLevel(level)
     logging.captureWarnings(capture=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
@@ -94,13 +120,19 @@ def configure_logging(settings: LogSettings, *, stream: TextIO | None = None) ->
 
 def _renderer(settings: LogSettings, stream: TextIO) -> Processor:
     if settings.format == "json":
-        return structlog.processors.JSONRenderer(sort_keys=False)
+        return write_json
     return structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),
         pad_event_to=24,
         sort_keys=False,
         exception_formatter=structlog.dev.plain_traceback,
     )
+
+
+def write_json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    """Return a line of JSON that begins with when, how grave and what."""
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return json.dumps({**first, **event}, ensure_ascii=False, default=str)
 
 
 def hide_unknown_keys(
