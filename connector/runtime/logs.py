@@ -37,7 +37,8 @@ KNOWN_KEYS: Final = frozenset(
         "lanes", "rows", "parked", "found", "again", "later", "copies", "poisoned", "in_doubt",
         "remapped", "asleep", "stopped", "messages", "contacts", "statuses", "webhooks", "kept",
         "events", "duplicates", "unrouted", "unknown", "unparsable", "failed", "written",
-        "unchanged", "calls", "deliveries", "elements", "bytes", "attempts", "count", "waiting", "fields",
+        "unchanged", "calls", "deliveries", "elements", "bytes", "attempts", "count", "waiting",
+        "fields",
         # when, how long
         "epoch", "ms", "seconds", "tick", "until", "run",
     }

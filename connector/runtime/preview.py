@@ -227,7 +227,7 @@ def _message(
 ) -> Message:
     status = None
     for each in statuses:
-        if each.wamid == event.wamid and advances(each.status, over=status):
+        if each.about == event.wamid and advances(each.status, over=status):
             status = each.status
     number = event.phone_number_id or NUMBER.name
     return Message(
