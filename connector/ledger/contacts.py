@@ -27,9 +27,13 @@ _ATTRIBUTES: Final = (
     "username",
     "profile_name",
     "profile_seen_at",
+    "book_name",
+    "book_seen_at",
     "first_seen_at",
     "last_inbound_at",
     "last_outbound_at",
+    "marketing_opt_out_at",
+    "marketing_seen_at",
     "referral",
 )
 _ATTRIBUTES_SET: Final = frozenset(_ATTRIBUTES)
@@ -53,8 +57,12 @@ class Person:
     username: str | None = None
     profile_name: str | None = None
     profile_seen_at: datetime | None = None
+    book_name: str | None = None
+    book_seen_at: datetime | None = None
     last_inbound_at: datetime | None = None
     last_outbound_at: datetime | None = None
+    marketing_opt_out_at: datetime | None = None
+    marketing_seen_at: datetime | None = None
     referral: Mapping[str, Any] | None = None
     merged_into: "Person | None" = None
     changed: set[str] = field(default_factory=set)

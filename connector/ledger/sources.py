@@ -11,7 +11,11 @@ from connector.model.message import Message
 
 
 def load_contacts(connection: Connection, ids: Collection[int]) -> dict[int, Contact]:
-    """Return contacts with their newest user id and ``wa_id``, by id."""
+    """Return contacts with their newest user id and ``wa_id``, by id.
+
+    The name that the business itself wrote in its phone's address book is better than the one
+    people give themselves.
+    """
     if not ids:
         return {}
     newest: dict[tuple[int, str], str] = {}
@@ -31,7 +35,7 @@ def load_contacts(connection: Connection, ids: Collection[int]) -> dict[int, Con
             wa_id=newest.get((row.id, "wa_id")),
             user_id=newest.get((row.id, "user_id")),
             username=row.username,
-            profile_name=row.profile_name,
+            profile_name=row.book_name or row.profile_name,
             last_inbound_at=row.last_inbound_at,
             last_outbound_at=row.last_outbound_at,
             marketing_opt_out_at=row.marketing_opt_out_at,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector.ledger.webhooks import WaitingWebhook
-from connector.model.events import Event, Kept, MessageEvent
+from connector.model.events import Event, Kept, LearnEvent, LinkEvent, NoticeEvent, Parsed
 from connector.record.parse import parse
 from connector.record.routing import NumberConfig
 
@@ -38,7 +38,8 @@ class Item:
 
     event: Event
     number: NumberConfig
-    wamid_hash: str
+    wamid_hash: str | None
+    """Of the message the event is about, if it is about one."""
     received_at: datetime
     leavings: Leavings
     """Of its webhook."""
@@ -46,7 +47,7 @@ class Item:
     @property
     def backfill(self) -> bool:
         """Whether it is history."""
-        return isinstance(self.event, MessageEvent) and self.event.backfill
+        return not isinstance(self.event, LinkEvent | LearnEvent) and self.event.backfill
 
 
 @dataclass(slots=True)
@@ -54,6 +55,8 @@ class Batch:
     """What one transaction records."""
 
     items: list[Item] = field(default_factory=list)
+    notices: list[tuple[NoticeEvent, datetime]] = field(default_factory=list)
+    """What WhatsApp says of our own accounts, with the time at which we received it."""
     ends: list[Leavings] = field(default_factory=list)
     """The webhooks of which nothing is left to record after this batch."""
 
@@ -82,9 +85,26 @@ def cut(
             if len(batch.items) >= at_most:
                 yield batch
                 batch = Batch()
-            batch.items.append(
-                Item(event, number, hash_wamid(event.wamid), webhook.received_at, leavings)
-            )
+            hashed = hash_wamid(event.about) if event.about is not None else None
+            batch.items.append(Item(event, number, hashed, webhook.received_at, leavings))
+        for notice in _ours(parsed, numbers, leavings):
+            batch.notices.append((notice, webhook.received_at))
         batch.ends.append(leavings)
     if batch.items or batch.ends:
         yield batch
+
+
+def _ours(
+    parsed: Parsed, numbers: Mapping[str, NumberConfig], leavings: Leavings
+) -> Iterator[NoticeEvent]:
+    """Return the notices about our numbers and accounts; others are unrouted.
+
+    Where no account is configured, any account's notices are ours.
+    """
+    accounts = {number.waba_id for number in numbers.values()} - {None}
+    for notice in parsed.notices:
+        known = notice.phone_number_id in numbers or notice.waba_id in accounts
+        if known or (not accounts and notice.phone_number_id is None):
+            yield notice
+        else:
+            leavings.kept.append(Kept("unrouted", notice.field, notice.field))

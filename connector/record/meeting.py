@@ -1,13 +1,14 @@
 """Meeting the people of a batch: look them up, decide who is who, write that down."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from connector.ledger.contacts import find_contacts, review_recycled, store_contacts
 from connector.ledger.merging import merge_contacts
-from connector.model.events import Event, MessageEvent
+from connector.model.events import Event, LearnEvent, LinkEvent, MessageEvent
 from connector.model.identity import Alias
 from connector.record.resolve import Resolution, Sighting, aliases_of, resolve
 
@@ -17,17 +18,30 @@ def sight(event: Event) -> Sighting | None:
     person = event.person
     if not person.known:
         return None
-    message = event if isinstance(event, MessageEvent) else None
-    return Sighting(
+    seen = Sighting(
         at=event.at,
         user_ids=(person.user_id,) if person.user_id is not None else (),
         wa_ids=(person.wa_id,) if person.wa_id is not None else (),
         parent_user_id=person.parent_user_id,
         username=person.username,
         profile_name=person.profile_name,
-        referral=message.content.get("referral") if message else None,
-        direction=message.direction if message else None,
     )
+    match event:
+        case MessageEvent():
+            referral = event.content.get("referral")
+            return replace(seen, referral=referral, direction=event.direction)
+        case LinkEvent():
+            return replace(
+                seen,
+                former_user_ids=event.former_user_ids,
+                former_wa_ids=event.former_wa_ids,
+            )
+        case LearnEvent():
+            return replace(
+                seen, book_name=event.book_name, in_book=event.in_book, marketing=event.marketing
+            )
+        case _:
+            return seen
 
 
 def meet(

@@ -18,6 +18,12 @@ Content = Mapping[str, Any]
 _WORTH: Final[Mapping[str, int]] = {UNSEEN: 0, "media_placeholder": 1, "unsupported": 2}
 """How much a kind says of a message; any other says all."""
 _ALL: Final = 3
+_WORDS: Final = frozenset({"text", "caption"})
+"""The parts of a content that an edit replaces."""
+_ADDED: Final = frozenset(
+    {"reactions", "edited_at", "deleted", "failure", "pricing", "participants"}
+)
+"""The parts of a content that come from other events than the message itself."""
 
 
 def add_arrival(
@@ -52,12 +58,96 @@ def add_arrival(
         row.set("sent_at", sent_at)
     elif sent_at < row.sent_at:
         row.set("sent_at", sent_at)
+    if "edited_at" in known:
+        content = _part(content, without=_WORDS)
     if new > old:
         row.set("kind", kind)
-        row.set("content", {**known, **content})
-    else:
+        kept = _ADDED | _WORDS if "edited_at" in known else _ADDED
+        row.set("content", {**content, **_part(known, only=kept)})
+    elif new == old:
         row.set("content", fill(known, content))
     return len(row.changed) > before
+
+
+def _part(
+    content: Content, *, only: frozenset[str] | None = None, without: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    return {
+        name: part
+        for name, part in content.items()
+        if name not in without and (only is None or name in only)
+    }
+
+
+def add_edit(row: MessageRow, content: Content, *, at: datetime) -> bool:
+    """Replace the words by those of the newest edit; the original ones are not kept."""
+    if row.purged_at is not None:
+        return False
+    before, known = len(row.changed), row.content or {}
+    words, current = _part(content, only=_WORDS), _part(known, only=_WORDS)
+    if (iso(at), _text(words)) > (known.get("edited_at", ""), _text(current)):
+        row.set("content", {**_part(known, without=_WORDS), **words, "edited_at": iso(at)})
+    return len(row.changed) > before
+
+
+def add_revoke(row: MessageRow, *, at: datetime) -> bool:
+    """Mark a message as deleted by whoever wrote it.
+
+    The ledger keeps the words until retention or erasure takes them; CRMs are told only that a
+    message was deleted.
+    """
+    before = len(row.changed)
+    if row.deleted_at is None or at < row.deleted_at:
+        row.set("deleted_at", at)
+    if row.purged_at is None:
+        row.set("content", {**(row.content or {}), "deleted": True})
+    return len(row.changed) > before
+
+
+def add_reaction(
+    row: MessageRow, emoji: str | None, *, direction: Direction, by: str | None, at: datetime
+) -> bool:
+    """Add somebody's reaction: one each, the newest; one taken back stays as a gap without emoji.
+
+    ``by`` tells people of a group apart.
+    """
+    if row.purged_at is not None:
+        return False
+    before, known = len(row.changed), row.content or {}
+    reaction = {"emoji": emoji, "direction": direction, "at": iso(at)}
+    if by is not None:
+        reaction["by"] = by
+    others = [one for one in known.get("reactions", []) if _reactor(one) != _reactor(reaction)]
+    own = next(
+        (one for one in known.get("reactions", []) if _reactor(one) == _reactor(reaction)), None
+    )
+    newest = _newest(own, reaction)
+    row.set("content", {**known, "reactions": sorted([*others, newest], key=_reactor)})
+    return len(row.changed) > before
+
+
+def _reactor(reaction: Content) -> tuple[str, str]:
+    return str(reaction.get("direction")), str(reaction.get("by", ""))
+
+
+def add_participant(row: MessageRow, participant: str, word: str, *, at: datetime) -> bool:
+    """Add how far a message to a group has come with one of its people."""
+    if row.purged_at is not None:
+        return False
+    before, known = len(row.changed), row.content or {}
+    everybody = known.get("participants") or {}
+    own = everybody.get(participant)
+    status = {"status": word, "at": iso(at)}
+    if own is None or _goes_further(status, own):
+        row.set("content", {**known, "participants": {**everybody, participant: status}})
+    return len(row.changed) > before
+
+
+def _goes_further(status: Content, known: Content) -> bool:
+    ranks = [STATUS_RANK.get(one["status"], 0) for one in (status, known)]
+    if ranks[0] != ranks[1]:
+        return ranks[0] > ranks[1]
+    return (status["at"], status["status"]) > (known["at"], known["status"])
 
 
 def add_status(row: MessageRow, word: str, *, at: datetime, details: Content) -> bool:
@@ -112,5 +202,5 @@ def fill(known: Content, more: Content) -> dict[str, Any]:
 
 
 def iso(at: datetime) -> str:
-    """Return a time as content holds it: RFC 3339 in UTC."""
-    return at.isoformat().replace("+00:00", "Z")
+    """Return a time as content holds it: RFC 3339 in UTC, always as long, so that texts compare."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

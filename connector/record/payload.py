@@ -185,3 +185,19 @@ def data(value: object, *, depth: int = 0) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, bool | int | float) else None
+
+
+def compact(**parts: Any) -> dict[str, Any]:
+    """Return what is there, without what is not."""
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def read_error(error: object) -> dict[str, Any]:
+    """Return code, title and detail of one of WhatsApp's error objects."""
+    given = block(error)
+    detail = block(given.get("error_data")).get("details")
+    return compact(
+        code=identifier(given.get("code")),
+        title=some_words(given.get("title")) or some_words(given.get("message")),
+        detail=some_words(detail) or some_words(given.get("error_data")),
+    )

@@ -53,11 +53,10 @@ class People:
                 return _NOBODY  # the same phone on somebody else's card
         return card or _NOBODY
 
+    @property
     def everybody(self) -> list[Identity]:
         """Return every card that names somebody."""
-        return list(
-            dict.fromkeys((*self._by_user_id.values(), *self._by_phone.values())),
-        )
+        return list(dict.fromkeys((*self._by_user_id.values(), *self._by_phone.values())))
 
 
 def _read_card(card: Mapping[str, Any]) -> Identity:

@@ -9,13 +9,31 @@ from sqlalchemy import Connection
 
 from connector.ledger.contacts import Person, RaceLostError
 from connector.ledger.messages import MessageRow, find_messages, store_messages
+from connector.ledger.notices import Notice, store_notices
 from connector.ledger.webhooks import SettledWebhook, settle_webhooks
-from connector.model.events import Kept, MessageEvent, StatusEvent
+from connector.model.events import (
+    EditEvent,
+    Kept,
+    LearnEvent,
+    LinkEvent,
+    MessageEvent,
+    MessagePart,
+    ReactionEvent,
+    RevokeEvent,
+    StatusEvent,
+)
 from connector.record.batch import Batch, Item, Leavings
 from connector.record.fields import FIELDS
 from connector.record.lane_work import TOO_OLD, LaneWork
 from connector.record.meeting import meet, sight
-from connector.record.merge import add_arrival, add_status
+from connector.record.merge import (
+    add_arrival,
+    add_edit,
+    add_participant,
+    add_reaction,
+    add_revoke,
+    add_status,
+)
 from connector.record.resolve import Resolution
 from connector.record.routing import Rules
 
@@ -73,7 +91,8 @@ class _Recording:
 
     def carry_out(self) -> RecordReport:
         items = self._batch.items
-        self._rows = find_messages(self._connection, {item.wamid_hash for item in items})
+        hashes = {item.wamid_hash for item in items if item.wamid_hash is not None}
+        self._rows = find_messages(self._connection, hashes)
         items = [item for item in items if self._may_add(item)]
         sightings = [sight(item.event) for item in items]
         resolution = meet(
@@ -87,14 +106,17 @@ class _Recording:
         self._follow_merges(resolution)
         people = iter(resolution.people)
         for item, sighting in zip(items, sightings, strict=True):
-            self._add(item, None if sighting is None else next(people).lasting)
+            self._take_in(item, None if sighting is None else next(people).lasting)
         store_messages(self._connection, list(self._rows.values()))
         self._put_on_lanes(resolution)
+        self._store_notices()
         self._settle()
         return self._report
 
     def _may_add(self, item: Item) -> bool:
         """Leave out what would bring an erased person back, and what is nobody's."""
+        if item.wamid_hash is None:
+            return True
         row = self._rows.get(item.wamid_hash)
         if row is not None and row.erased:
             self._count(item, "duplicate")
@@ -106,51 +128,83 @@ class _Recording:
             return False
         return True
 
-    def _add(self, item: Item, person: Person | None) -> None:
-        """Add one event to the message it is about."""
-        event = item.event
-        at = event.at
-        row = self._rows.get(item.wamid_hash)
-        if row is None:
-            assert person is not None  # noqa: S101 - _may_add saw to it
-            row = self._rows[item.wamid_hash] = MessageRow(
-                wamid_hash=item.wamid_hash,
-                wamid=event.wamid,
-                number=item.number.name,
-                contact_id=person.stored_id,
-                conversation=self._conversation(person.stored_id, item.number.name, at),
-                direction="out",
-                sent_at=at,
-            )
+    def _take_in(self, item: Item, person: Person | None) -> None:
+        """Take in one event whose person has been met."""
         if person is not None:
             self._people[person.stored_id] = person
+        event = item.event
+        if isinstance(event, LinkEvent | LearnEvent):
+            self._count(item, "new" if person is not None and person.changed else "duplicate")
+            return
+        row = self._row(item, event, person)
         seen = row.seen
+        changed = self._add(item, event, row, person)
+        if row.seen and not seen:
+            self._fresh[row] = item
+            if not item.backfill:
+                self._report.lags.append((item.received_at - event.at).total_seconds())
+        elif changed and seen:
+            part = "status" if isinstance(event, StatusEvent) else "content"
+            self._again.setdefault(row, (item, set()))[1].add(part)
+        self._count(item, "new" if changed else "duplicate")
+
+    def _add(self, item: Item, event: MessagePart, row: MessageRow, person: Person | None) -> bool:
+        """Add an event to the message it is about; return whether it says anything new."""
         match event:
             case MessageEvent():
-                contact_id = person.stored_id if person is not None else row.contact_id
-                changed = add_arrival(
+                contact_id = row.contact_id if person is None else person.stored_id
+                return add_arrival(
                     row,
                     webhook_id=item.leavings.webhook_id,
                     wamid=event.wamid,
                     number=item.number.name,
                     contact_id=contact_id,
-                    conversation=self._conversation(contact_id, item.number.name, at),
+                    conversation=self._conversation(contact_id, item.number.name, event.at),
                     direction=event.direction,
                     kind=event.kind,
                     content=event.content,
-                    sent_at=at,
+                    sent_at=event.at,
                 )
-                part = "content"
             case StatusEvent():
-                changed = add_status(row, event.status, at=at, details=event.details)
-                part = "status"
-        if row.seen and not seen:
-            self._fresh[row] = item
-            if not item.backfill:
-                self._report.lags.append((item.received_at - at).total_seconds())
-        elif changed and seen:
-            self._again.setdefault(row, (item, set()))[1].add(part)
-        self._count(item, "new" if changed else "duplicate")
+                return self._add_status(row, event, person)
+            case EditEvent():
+                return add_edit(row, event.content, at=event.at)
+            case RevokeEvent():
+                return add_revoke(row, at=event.at)
+            case ReactionEvent():
+                by = person.key if person is not None and event.in_group else None
+                return add_reaction(row, event.emoji, direction=event.direction, by=by, at=event.at)
+
+    def _row(self, item: Item, event: MessagePart, person: Person | None) -> MessageRow:
+        """Return the message an event is about, seen or not."""
+        hashed = item.wamid_hash or ""
+        row = self._rows.get(hashed)
+        if row is None:
+            assert person is not None  # noqa: S101 - _may_add saw to it
+            ours = isinstance(event, StatusEvent) or (
+                isinstance(event, ReactionEvent) == (event.direction == "in")
+            )
+            row = self._rows[hashed] = MessageRow(
+                wamid_hash=hashed,
+                wamid=event.about,
+                number=item.number.name,
+                contact_id=person.stored_id,
+                conversation=self._conversation(person.stored_id, item.number.name, event.at),
+                direction="out" if ours else "in",
+                sent_at=event.at,
+            )
+        return row
+
+    def _add_status(self, row: MessageRow, event: StatusEvent, person: Person | None) -> bool:
+        changed = add_status(row, event.status, at=event.at, details=event.details)
+        if event.participant is None:
+            return changed
+        others = (row.content or {}).get("participants", {})
+        if not row.seen and person is not None and event.participant < min(others, default="~"):
+            # A message to a group that nobody has seen has no contact of its own; so that the order
+            # of its statuses does not matter, it is the first of the people by name.
+            row.set("contact_id", person.stored_id)
+        return add_participant(row, event.participant, event.status, at=event.at) or changed
 
     def _follow_merges(self, resolution: Resolution) -> None:
         """Let messages read before two contacts became one belong to the one."""
@@ -177,6 +231,23 @@ class _Recording:
         lanes.put(self._connection, now=self._now)
         self._report.destinations = lanes.destinations
 
+    def _store_notices(self) -> None:
+        """Store what WhatsApp says of our own accounts."""
+        notices = [
+            Notice(
+                field=notice.field,
+                subject=notice.subject,
+                word=notice.word,
+                level=notice.level,
+                at=notice.at or received_at,
+                details=notice.details,
+            )
+            for notice, received_at in self._batch.notices
+        ]
+        store_notices(self._connection, notices, now=self._now)
+        for notice in notices:
+            self._report.elements[_label(notice.field), "new"] += 1
+
     def _settle(self) -> None:
         """Mark the webhooks that end here as recorded, with what became no event."""
         report = self._report
@@ -192,6 +263,8 @@ class _Recording:
         report.webhooks = len(settled)
 
     def _count(self, item: Item, result: str) -> None:
+        if isinstance(item.event, ReactionEvent):
+            return  # counted as the message it is as well
         self._report.elements[_label(item.event.field), result] += 1
         last = self._report.last_received
         name = item.number.name

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.ledger.contacts import NEVER, Known, Person
-from connector.model.identity import Alias, canonical_phone, subscriber_spellings
+from connector.model.identity import Alias, AliasKind, canonical_phone, subscriber_spellings
 from connector.model.message import Direction
 
 
@@ -24,12 +24,19 @@ class Sighting:
 
     at: datetime
     user_ids: tuple[str, ...] = ()
-    """More than one only where the event says that they are the same person's."""
     wa_ids: tuple[str, ...] = ()
+    former_user_ids: tuple[str, ...] = ()
+    """What WhatsApp says the same person was known by until now."""
+    former_wa_ids: tuple[str, ...] = ()
     parent_user_id: str | None = None
     username: str | None = None
     profile_name: str | None = None
     referral: Mapping[str, Any] | None = None
+    book_name: str | None = None
+    in_book: bool | None = None
+    """Whether the business phone's address book has the person; ``None`` if it was not said."""
+    marketing: bool | None = None
+    """Whether the person wants marketing; ``None`` if it was not said."""
     direction: Direction | None = None
     """Of the message that was exchanged, if one was."""
 
@@ -50,8 +57,9 @@ class Resolution:
 
 def aliases_of(sighting: Sighting, *, scope: str) -> list[Alias]:
     """Return every alias that has to be known before a sighting can be resolved."""
-    found = [Alias(scope, "user_id", user_id) for user_id in sighting.user_ids]
-    for wa_id in sighting.wa_ids:
+    user_ids = (*sighting.user_ids, *sighting.former_user_ids)
+    found = [Alias(scope, "user_id", user_id) for user_id in user_ids]
+    for wa_id in (*sighting.wa_ids, *sighting.former_wa_ids):
         found += [Alias(scope, "wa_id", spelling) for spelling in subscriber_spellings(wa_id)]
     if sighting.parent_user_id is not None:
         found.append(Alias(scope, "parent_user_id", sighting.parent_user_id))
@@ -83,14 +91,21 @@ class _Resolver:
 
     def settle(self, sighting: Sighting) -> Person:
         """Return the one person of a sighting, changed by what it says."""
-        by_user = [Alias(self._scope, "user_id", value) for value in sighting.user_ids]
-        by_phone = [Alias(self._scope, "wa_id", value) for value in sighting.wa_ids]
-        person, rivals = self._find(by_user, by_phone)
+        by_user = self._aliases("user_id", sighting.user_ids)
+        by_phone = self._aliases("wa_id", sighting.wa_ids)
+        once_by_user = self._aliases("user_id", sighting.former_user_ids)
+        once_by_phone = self._aliases("wa_id", sighting.former_wa_ids)
+        person, rivals = self._find([*by_user, *once_by_user], [*once_by_phone, *by_phone])
         if person is None:
             person = self._make([*by_user, *by_phone][0], at=sighting.at)
         self.touched.setdefault(person)
         for name in by_user:
             self._own(person, name, sighting.at)
+        for name in once_by_user:
+            self._own(person, name, NEVER)
+        for name in once_by_phone:
+            if self._phone_owner(name.value) is None:
+                self._learn_phone(person, name, NEVER)
         for name in by_phone:
             self._learn_phone(person, name, sighting.at)
         if sighting.parent_user_id is not None:
@@ -101,6 +116,9 @@ class _Resolver:
             self._note_recycled(person, rival, by_phone)
         _learn(person, sighting)
         return person
+
+    def _aliases(self, kind: AliasKind, values: Sequence[str]) -> list[Alias]:
+        return [Alias(self._scope, kind, value) for value in values]
 
     def _find(
         self, by_user: Sequence[Alias], by_phone: Sequence[Alias]
@@ -217,7 +235,12 @@ def _learn(person: Person, sighting: Sighting) -> None:
     if sighting.profile_name is not None or sighting.username is not None:
         _learn_profile(person, sighting.profile_name, sighting.username, at)
     if sighting.referral:
-        _learn_referral(person, {**sighting.referral, "at": at.isoformat()})
+        at_text = at.isoformat(timespec="milliseconds")
+        _learn_referral(person, {**sighting.referral, "at": at_text})
+    if sighting.in_book is not None:
+        _learn_book_name(person, sighting.book_name if sighting.in_book else None, at)
+    if sighting.marketing is not None:
+        _learn_wish(person, None if sighting.marketing else at, at)
 
 
 def _learn_profile(
@@ -233,6 +256,25 @@ def _learn_profile(
             person.set(name, value)
     if seen_at is None or at > seen_at:
         person.set("profile_seen_at", at)
+
+
+def _learn_book_name(person: Person, name: str | None, at: datetime) -> None:
+    """Take the newest entry of the address book, which may be that there is none any more."""
+    seen_at = person.book_seen_at
+    if seen_at is None or (at, name or "") > (seen_at, person.book_name or ""):
+        person.set("book_name", name)
+        person.set("book_seen_at", at)
+
+
+def _learn_wish(person: Person, opted_out_at: datetime | None, at: datetime) -> None:
+    """Take the newest wish about marketing; of two at the same time, the one to stop."""
+    seen_at = person.marketing_seen_at
+    if seen_at is None or (at, opted_out_at is not None) > (
+        seen_at,
+        person.marketing_opt_out_at is not None,
+    ):
+        person.set("marketing_opt_out_at", opted_out_at)
+        person.set("marketing_seen_at", at)
 
 
 def _learn_referral(person: Person, referral: Mapping[str, Any]) -> None:
@@ -251,6 +293,10 @@ def _absorb(survivor: Person, loser: Person) -> None:
     _choose_phone(survivor)
     if loser.profile_seen_at is not None:
         _learn_profile(survivor, loser.profile_name, loser.username, loser.profile_seen_at)
+    if loser.book_seen_at is not None:
+        _learn_book_name(survivor, loser.book_name, loser.book_seen_at)
+    if loser.marketing_seen_at is not None:
+        _learn_wish(survivor, loser.marketing_opt_out_at, loser.marketing_seen_at)
     if loser.first_seen_at < survivor.first_seen_at:
         survivor.set("first_seen_at", loser.first_seen_at)
     for when in ("last_inbound_at", "last_outbound_at"):

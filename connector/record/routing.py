@@ -44,6 +44,7 @@ _SHOWN_IN: Final[Mapping[str, tuple[str, ...]]] = {
     "user_id": ("user_id", "country", *_NAMES),
     "username": ("username", *_NAMES),
     "profile_name": _NAMES,
+    "book_name": _NAMES,
     "first_seen_at": ("first_seen_at",),
     "last_inbound_at": ("last_message_at",),
     "last_outbound_at": ("last_message_at",),

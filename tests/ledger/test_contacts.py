@@ -78,7 +78,7 @@ def test_what_was_learnt_is_read_back(ledger: Ledger) -> None:
     }
     assert (person.phone, person.username, person.profile_name) == ("+5511987654321", "ana", "Ana")
     assert person.profile_seen_at == person.first_seen_at == person.last_inbound_at == START
-    assert person.referral == {"source_id": "1", "at": START.isoformat()}
+    assert person.referral == {"source_id": "1", "at": START.isoformat(timespec="milliseconds")}
 
 
 def test_a_batch_costs_a_handful_of_statements(
@@ -122,7 +122,7 @@ def test_a_third_owner_of_a_number_joins_the_open_review_of_the_second(ledger: L
 def test_an_explicit_link_answers_the_review(ledger: Ledger) -> None:
     meet_all(ledger, [see("BR.1", "5511987654321"), see("BR.2", "5511987654321", at=1)])
 
-    meet_all(ledger, [Sighting(at=START, user_ids=("BR.1", "BR.2"))])
+    meet_all(ledger, [see("BR.2", None, former_user_ids=("BR.1",))])
 
     with ledger.engine.connect() as connection:
         (row,) = connection.execute(select(review)).all()

@@ -106,7 +106,7 @@ def test_why_a_message_failed_is_kept_with_the_last_failure() -> None:
         status("failed", at=0, failure={"code": "131026"}),
     )
 
-    assert row.content == {"failure": {"code": "131049", "at": "2026-11-24T10:00:01Z"}}
+    assert row.content == {"failure": {"code": "131049", "at": "2026-11-24T10:00:01.000Z"}}
 
 
 def test_a_purged_message_takes_statuses_and_no_content() -> None:

@@ -132,7 +132,7 @@ def test_every_entry_change_and_element_is_walked() -> None:
     body = envelope(value(messages=[text("1"), text("2")]), value(messages=[text("3")]))
     body["entry"] += envelope(value(messages=[text("4"), text("5")]))["entry"]
 
-    assert [e.wamid for e in read(body).events] == ["1", "2", "3", "4", "5"]
+    assert [e.about for e in read(body).events] == ["1", "2", "3", "4", "5"]
 
 
 def test_a_status_is_read_with_what_it_says_of_failure_and_price() -> None:
@@ -164,7 +164,7 @@ def test_a_status_is_read_with_what_it_says_of_failure_and_price() -> None:
     assert parsed.events == [
         StatusEvent(
             phone_number_id="106540352242922",
-            wamid="wamid.B",
+            about="wamid.B",
             status="failed",
             at=SENT_AT,
             person=Identity(
@@ -272,7 +272,7 @@ def test_an_unknown_field_and_an_unknown_type_are_counted_where_they_stood() -> 
 
     parsed = read(body)
 
-    assert [e.wamid for e in parsed.events] == ["wamid.A"]
+    assert [e.about for e in parsed.events] == ["wamid.A"]
     assert parsed.kept == [
         Kept("unknown", "messages", "messages/hologram"),
         Kept("unknown", "messages", "messages/sightings"),
@@ -311,7 +311,7 @@ def test_ten_malformed_of_fifty_are_kept_and_forty_are_read() -> None:
     parsed = parse(body.encode())
 
     assert parsed.error is None
-    assert {e.wamid for e in parsed.events} == {f"wamid.{n}" for n in range(40)}
+    assert {e.about for e in parsed.events} == {f"wamid.{n}" for n in range(40)}
     assert len(parsed.kept) == 10
     assert {k.reason for k in parsed.kept} == {"unparsable"}
 
@@ -328,7 +328,7 @@ def test_a_number_too_long_inside_an_unknown_part_harms_nothing() -> None:
     for strange in (HUGE, f"0.{HUGE}", f"-{HUGE}e9", DEEP, "NaN", "-Infinity", "1e999"):
         parsed = parse(body.replace('"HERE"', strange).encode())
 
-        assert [e.wamid for e in parsed.events] == ["wamid.A"], strange[:10]
+        assert [e.about for e in parsed.events] == ["wamid.A"], strange[:10]
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_a_broken_entry_does_not_spoil_the_next(broken: Any) -> None:
 
     parsed = read(body)
 
-    assert [e.wamid for e in parsed.events] == ["wamid.A"]
+    assert [e.about for e in parsed.events] == ["wamid.A"]
     assert [k.reason for k in parsed.kept] == ["unparsable"]
 
 

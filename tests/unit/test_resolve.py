@@ -143,7 +143,7 @@ def test_both_spellings_under_two_user_ids_are_two_people() -> None:
 def test_user_ids_said_to_be_one_persons_are_merged_in_spite_of_the_number() -> None:
     store = take_all([see("BR.1", NINE), see("BR.2", NINE, at=1)])
 
-    store.take(Sighting(at=START + timedelta(minutes=2), user_ids=("BR.1", "BR.2")))
+    store.take(see("BR.2", former_user_ids=("BR.1",), at=2))
 
     assert store.partition() == {frozenset({"BR.1", "BR.2", NINE, EIGHT})}
 
@@ -183,7 +183,7 @@ def test_the_first_ad_stays() -> None:
 
     for order in (sightings, sightings[::-1]):
         (person,) = take_all(order).people
-        assert person.referral == {"source_id": "first", "at": "2026-11-24T10:00:00+00:00"}
+        assert person.referral == {"source_id": "first", "at": "2026-11-24T10:00:00.000+00:00"}
 
 
 def test_times_are_the_first_and_the_last_of_messages_only() -> None:
