@@ -43,9 +43,8 @@ class Destination:
     country: str | None = None
     """How a phone that people typed without its country code is read."""
     on_deleted: OnDeleted = "new_inbound"
-    on_doubt: str = "park"
-    create_only: bool = False
-    """Whether the CRM can only create: a doubtful write can not be looked up."""
+    repeat_in_doubt: frozenset[RecordKind] = frozenset()
+    """The record kinds that cannot be looked up and are written again in doubt, maybe doubled."""
     degraded: frozenset[str] = frozenset()
     """Mapped fields that the CRM lacks now, as ``contact.fields.NAME``; left out."""
     _schemas: dict[str, MappingOf[str, FieldInfo]] = field(default_factory=dict)
@@ -69,10 +68,33 @@ class Destination:
     @property
     def repeatable(self) -> frozenset[RecordKind]:
         """The record kinds whose write may be repeated without a look-up."""
+        return self._kinds(self.limits.repeatable)
+
+    @property
+    def repeatable_for(self) -> MappingOf[RecordKind, timedelta]:
+        """How long a create of a record kind may be repeated with the bytes that were sent."""
+        kinds: MappingOf[RecordKind, str] = {
+            "contact": self.contact.name,
+            self.record: self.message.name,
+        }
+        spans = self.limits.repeatable_for
+        return {kind: spans[name] for kind, name in kinds.items() if name in spans}
+
+    @property
+    def untraceable(self) -> frozenset[RecordKind]:
+        """The record kinds of which the CRM cannot be asked whether it holds one."""
+        return self._kinds(self.limits.untraceable)
+
+    @property
+    def unsure(self) -> frozenset[RecordKind]:
+        """The record kinds that the CRM may hold although asking for one does not find it."""
+        return self._kinds(self.limits.unsure)
+
+    def _kinds(self, names: frozenset[str]) -> frozenset[RecordKind]:
         kinds: set[RecordKind] = set()
-        if self.contact.name in self.limits.repeatable:
+        if self.contact.name in names:
             kinds.add("contact")
-        if self.message.name in self.limits.repeatable:
+        if self.message.name in names:
             kinds.add(self.record)
         return frozenset(kinds)
 

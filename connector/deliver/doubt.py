@@ -101,14 +101,11 @@ async def _look_up(
     rows: Sequence[tuple[int, Delivery]],
     findings: _Findings,
 ) -> None:
-    if destination.create_only and destination.on_doubt != "repeat":
-        findings.parked += [
-            Parked(row.id, "in_doubt", "this CRM can only create, so nothing tells whether it did")
-            for _, row in rows
-        ]
+    if not rows:
         return
-    if destination.create_only:
-        findings.again += [row.id for _, row in rows]
+    if rows[0][1].record in destination.untraceable:
+        for _, row in rows:
+            _give_up(destination, row, findings)
         return
     size = destination.limits.find
     for start in range(0, len(rows), size):
@@ -119,6 +116,18 @@ async def _look_up(
         )
         for (_, row), hits in zip(part, found, strict=True):
             _conclude(destination, row, hits, findings)
+
+
+def _give_up(destination: Destination, row: Delivery, findings: _Findings) -> None:
+    """Decide a row that cannot be looked up: by the mapping's word, and not for ever."""
+    if row.record not in destination.repeat_in_doubt:
+        detail = "this CRM can only create, so nothing tells whether it did"
+        findings.parked.append(Parked(row.id, "in_doubt", detail))
+    elif row.resends >= RESENDS:
+        detail = "written again three times without an answer: look in the CRM"
+        findings.parked.append(Parked(row.id, "in_doubt", detail))
+    else:
+        findings.again.append(row.id)
 
 
 def _lookup(claim: Claim, contact_id: int, row: Delivery) -> Lookup:
@@ -141,6 +150,9 @@ def _conclude(
         findings.synced.append(Synced(row.id, 0, hits[0], ""))
     elif row.lookups + 1 < LOOKUPS:
         findings.later.append(row.id)
+    elif row.record in destination.unsure:
+        detail = "looked up twice and not found, where this CRM's search may miss what is there"
+        findings.parked.append(Parked(row.id, "in_doubt", detail))
     elif row.resends >= RESENDS:
         detail = "written again three times and never found: look in the CRM, then retry or discard"
         findings.parked.append(Parked(row.id, "in_doubt", detail))

@@ -4,7 +4,7 @@ The order within a lane: the contact first, then messages by their own time. A m
 parked is stepped over; a contact that is not in the CRM stops its lane.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -95,26 +95,34 @@ def _returns(contact: Delivery, person: Contact | None, on_deleted: OnDeleted) -
     return last is not None and contact.gone_at is not None and last > contact.gone_at
 
 
-def rounds(
-    plans: Iterable[Sequence[Delivery]], *, at_once: int, alone: Mapping[int, bool] | None = None
-) -> list[list[Delivery]]:
+def rounds(lanes: Iterable[Sequence[Delivery]], *, at_once: int) -> list[list[Delivery]]:
     """Arrange lanes' rows into rounds that are sent one after the other.
 
     ``at_once`` 0 puts everything into one round, where a batch keeps the order by itself; else a
-    round holds at most that many rows of one lane. Rows of ``alone`` lanes get rounds of their own:
-    they were in flight when the connector died, twice or more.
+    round holds at most that many rows of one lane. Rows that were in flight when the connector
+    died, twice or more in a row, come last and in ever smaller company: one of them may be what
+    kills it, and the others must not be parked for that.
     """
     together: list[list[Delivery]] = []
-    suspects: list[list[Delivery]] = []
-    for rows in plans:
+    suspects: dict[int, list[Delivery]] = {}
+    for rows in lanes:
         if not rows:
             continue
-        if alone and alone.get(rows[0].lane_id):
-            suspects.extend([row] for row in rows)
+        company = min(_company(row.crash_count) for row in rows)
+        if company:
+            suspects.setdefault(company, []).extend(rows)
             continue
         step = at_once or len(rows)
         for number, start in enumerate(range(0, len(rows), step)):
             while len(together) <= number:
                 together.append([])
             together[number].extend(rows[start : start + step])
-    return together + suspects
+    for company, rows in sorted(suspects.items(), reverse=True):
+        step = 1 if at_once else company
+        together += [list(rows[start : start + step]) for start in range(0, len(rows), step)]
+    return together
+
+
+def _company(crash_count: int) -> int:
+    """Return in how large a round a row may go after so many deaths; 0 is any."""
+    return {0: 0, 1: 0, 2: 100, 3: 10}.get(crash_count, 1)

@@ -79,7 +79,7 @@ class Waves:
         changed, unchanged = await self._changed(updates)
         await self._settle(Settlement(synced=same + unchanged, parked=broken), claim, "contact")
         for items in (changed, creates):
-            for part in rounds([[item.row] for item in items], at_once=0, alone=_suspects(items)):
+            for part in rounds([[item.row] for item in items], at_once=0):
                 rows = {row.id for row in part}
                 await self._send([item for item in items if item.row.id in rows])
         return await self._links(claim)
@@ -154,7 +154,7 @@ class Waves:
         await self._settle(settlement, claim, self._destination.record, filtered=orphans)
         at_once = 0 if self._destination.limits.concurrency == 1 else 1
         lanes = [[row for row in plan.messages if row.id in items] for plan in ready]
-        for part in rounds(lanes, at_once=at_once, alone=_suspects(items.values())):
+        for part in rounds(lanes, at_once=at_once):
             for new in (True, False):
                 await self._send([items[row.id] for row in part if (row.crm_id is None) is new])
 
@@ -265,11 +265,6 @@ class Waves:
             for contact_id, row in rows.items()
             if row.crm_id is not None and row.state not in ("skipped", "erased")
         }
-
-
-def _suspects(items: Any) -> dict[int, bool]:
-    """Return lanes whose rows were in flight at two deaths or more: they are sent alone."""
-    return {item.row.lane_id: True for item in items if item.row.crash_count >= 2}
 
 
 def _unrenderable(row: Delivery, error: RenderError) -> Parked:

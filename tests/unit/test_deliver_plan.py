@@ -139,10 +139,16 @@ def test_rounds_hold_every_row_once_and_keep_each_lane_in_order(
                 assert sum(item in lane for item in part) <= at_once
 
 
-def test_rows_of_lanes_that_crashed_go_alone_and_last() -> None:
-    suspect = [row(1, lane_id=1), row(2, lane_id=1)]
-    innocent = [row(3, lane_id=2)]
+def test_rows_that_were_in_flight_at_deaths_go_last_and_in_ever_smaller_company() -> None:
+    lanes = [
+        [row(1, lane_id=1, crash_count=4), row(2, lane_id=1)],
+        [row(3, lane_id=2, crash_count=1)],
+        [row(10 + n, lane_id=3, crash_count=3) for n in range(12)],
+        [row(100 + n, lane_id=4, crash_count=2) for n in range(150)],
+    ]
 
-    found = rounds([suspect, innocent], at_once=0, alone={1: True})
+    found = rounds(lanes, at_once=0)
 
-    assert [[item.id for item in part] for part in found] == [[3], [1], [2]]
+    assert [len(part) for part in found] == [1, 100, 50, 10, 2, 1, 1]
+    assert found[0][0].id == 3
+    assert [item.id for part in found[-2:] for item in part] == [1, 2]
