@@ -108,7 +108,7 @@ def rounds(lanes: Iterable[Sequence[Delivery]], *, at_once: int) -> list[list[De
     for rows in lanes:
         if not rows:
             continue
-        company = min(_company(row.crash_count) for row in rows)
+        company = min(filter(None, (_company(row.crash_count) for row in rows)), default=0)
         if company:
             suspects.setdefault(company, []).extend(rows)
             continue
