@@ -227,6 +227,19 @@ def next_due_at(connection: Connection, destination: str) -> datetime | None:
     return found
 
 
+def is_live_work_overdue(connection: Connection, destination: str, *, since: datetime) -> bool:
+    """Say whether a lane of live traffic has been due since then: a backlog, or one being written.
+
+    A lane in backoff is not due.
+    """
+    found = connection.execute(
+        select(lane.c.id)
+        .where(lane.c.destination == destination, lane.c.priority == 0, lane.c.due_at <= since)
+        .limit(1)
+    ).one_or_none()
+    return found is not None
+
+
 @dataclass(frozen=True, slots=True)
 class LaneHead:
     """The first open delivery of a lane, which decides when the lane is due."""

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from connector.ledger.contacts import Person
 from connector.ledger.lanes import Wanted, want, want_again
+from connector.ledger.markers import carrier_marker
 from connector.ledger.messages import MessageRow
 from connector.model.record import RecordKind
 from connector.record.batch import Item
@@ -84,14 +85,18 @@ class LaneWork:
     ) -> Wanted:
         """Return the record that carries a message in a destination."""
         conversation = route.granularity == "conversation"
-        hashed = row.conversation if conversation else row.wamid
-        prefix = "wv_" if conversation else "wm_"
         return Wanted(
             destination=route.destination,
             contact_id=row.contact_id,
-            record="conversation" if conversation else "message",
+            record=route.granularity,
             source_id=row.conversation if conversation else str(row.id),
-            marker=prefix + self._rules.keyed_hash(f"{route.destination}|{hashed}"),
+            marker=carrier_marker(
+                self._rules.keyed_hash,
+                route.destination,
+                route.granularity,
+                wamid=row.wamid,
+                conversation=row.conversation,
+            ),
             position=int(row.sent_at.timestamp() * 1000),
             priority=_priority(item),
             renew=conversation or not new,

@@ -1,0 +1,199 @@
+"""Marking what a CRM holds: to be written again, gone, or under another id.
+
+Each of these locks the lanes, and changes only rows that are still as they were when somebody
+decided about them. What is marked together has one and the same ``queued_at``, the stamp, so that
+how much of it is still on its way can be counted from an index.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select, update
+
+from connector.ledger.deliveries import OPEN, Parked, settle_parked, taken_crm_ids
+from connector.ledger.lanes import lock_lanes, wake_lanes
+from connector.ledger.schema import delivery, lane
+from connector.ledger.sweeps import Held
+
+BACKFILL: Final = 10
+"""The priority of what is in no hurry."""
+_GONE: Final = "somebody deleted this contact in the CRM; it returns with its next message"
+
+
+def mark_for_writing(
+    connection: Connection,
+    rows: Sequence[Held],
+    *,
+    stamp: datetime,
+    anew: bool = False,
+    compare: bool = False,
+) -> set[int]:
+    """Put synced rows back to ``pending`` at backfill priority; return the ids of those that were.
+
+    ``compare`` keeps the hash of what was written, so that only a row whose output changed costs a
+    call. ``anew`` forgets the link: the record is made again. A row that bears this stamp already
+    was marked before, and is left.
+    """
+    lanes = _lock(connection, rows)
+    values: dict[str, Any] = {
+        "state": "pending",
+        "generation": delivery.c.generation + 1,
+        "attempts": 0,
+        "queued_at": stamp,
+    }
+    if not compare:
+        values["content_hash"] = None
+    if anew:
+        values |= {"crm_id": None, "crm_hash": None, "gone_at": None}
+    marked = set(
+        connection.execute(
+            update(delivery)
+            .where(
+                delivery.c.id.in_([row.id for row in rows]),
+                delivery.c.state == "synced",
+                delivery.c.queued_at != stamp,
+            )
+            .values(**values)
+            .returning(delivery.c.id)
+        ).scalars()
+    )
+    _wake(connection, {lanes[row_id] for row_id in marked}, now=stamp)
+    return marked
+
+
+def _lock(connection: Connection, rows: Sequence[Held]) -> dict[int, int]:
+    lanes = {row.id: row.lane_id for row in rows}
+    lock_lanes(connection, set(lanes.values()))
+    return lanes
+
+
+def _wake(connection: Connection, lanes: Collection[int], *, now: datetime) -> None:
+    """Wake lanes behind live traffic; one that has live work keeps its priority."""
+    if not lanes:
+        return
+    connection.execute(
+        update(lane)
+        .where(lane.c.id.in_(sorted(lanes)), lane.c.due_at.is_(None))
+        .values(priority=BACKFILL)
+    )
+    wake_lanes(connection, dict.fromkeys(lanes, BACKFILL), now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class OnItsWay:
+    """How much of what was marked is not settled yet."""
+
+    open: int
+    moving: int
+    """Of those, what lies on a lane that is due some time; the rest waits for a person."""
+
+
+def count_marked(connection: Connection, destination: str, *, stamp: datetime) -> OnItsWay:
+    """Count what bears this stamp and is not settled."""
+    row = connection.execute(
+        select(
+            func.count().label("open"),
+            func.count().filter(lane.c.due_at.is_not(None)).label("moving"),
+        )
+        .select_from(delivery.join(lane, lane.c.id == delivery.c.lane_id))
+        .where(
+            delivery.c.destination == destination,
+            delivery.c.state.in_(OPEN),
+            delivery.c.queued_at == stamp,
+        )
+    ).one()
+    return OnItsWay(row.open, row.moving)
+
+
+def note_gone(connection: Connection, rows: Sequence[Held], *, now: datetime) -> None:
+    """Write down that people deleted records. Contacts wait for a new message, messages stay."""
+    _lock(connection, rows)
+    still = set(
+        connection.execute(
+            select(delivery.c.id).where(
+                delivery.c.id.in_([row.id for row in rows]),
+                delivery.c.state == "synced",
+                delivery.c.gone_at.is_(None),
+            )
+        ).scalars()
+    )
+    contacts = [row for row in rows if row.id in still and row.record == "contact"]
+    settle_parked(
+        connection,
+        [Parked(row.id, "vanished", _GONE, gone_at=now) for row in contacts],
+        now=now,
+    )
+    others = sorted(still - {row.id for row in contacts})
+    if others:
+        connection.execute(
+            update(delivery).where(delivery.c.id.in_(others)).values(gone_at=now, checked_at=now)
+        )
+
+
+def relink(connection: Connection, moved: Sequence[tuple[Held, str]]) -> set[int]:
+    """Point rows to the records that theirs became; return the ids of those that could be.
+
+    A message's record belongs to one row only: one that would be somebody else's is left.
+    """
+    _lock(connection, [row for row, _ in moved])
+    done: set[int] = set()
+    for row, crm_id in moved:
+        taken = taken_crm_ids(connection, _destination(connection, row), row.record, [crm_id])
+        if taken:
+            continue
+        changed = connection.execute(
+            update(delivery)
+            .where(
+                delivery.c.id == row.id,
+                delivery.c.crm_id == row.crm_id,
+                delivery.c.state == "synced",
+            )
+            .values(crm_id=crm_id)
+        )
+        if changed.rowcount:
+            done.add(row.id)
+    return done
+
+
+def _destination(connection: Connection, row: Held) -> str:
+    name: str = connection.execute(
+        select(lane.c.destination).where(lane.c.id == row.lane_id)
+    ).scalar_one()
+    return name
+
+
+def wake_sleeping(connection: Connection, destination: str, *, now: datetime) -> list[int]:
+    """Wake lanes that have open work and no due time, which must never be; return the rows' ids.
+
+    A lane whose contact waits for a person stands still on purpose.
+    """
+    stopped = (
+        select(delivery.c.lane_id)
+        .where(
+            delivery.c.destination == destination,
+            delivery.c.record == "contact",
+            delivery.c.state == "parked",
+            delivery.c.crm_id.is_(None),
+        )
+        .scalar_subquery()
+    )
+    asleep = (
+        select(delivery.c.id, delivery.c.lane_id)
+        .join(lane, lane.c.id == delivery.c.lane_id)
+        .where(
+            delivery.c.destination == destination,
+            delivery.c.state.in_(OPEN),
+            lane.c.due_at.is_(None),
+            lane.c.id.not_in(stopped),
+        )
+        .order_by(delivery.c.id)
+    )
+    lanes = {row.lane_id for row in connection.execute(asleep)}
+    if not lanes:
+        return []
+    lock_lanes(connection, lanes)
+    found = connection.execute(asleep).all()
+    wake_lanes(connection, {row.lane_id: BACKFILL for row in found}, now=now)
+    return [row.id for row in found]
