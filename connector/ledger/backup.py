@@ -22,7 +22,7 @@ def copy_ledger(path: Path, target: Path) -> int:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with _opened(path) as connection:
             connection.execute("VACUUM INTO ?", (str(draft),))
-        found = find_damage(draft)
+        found = find_damage(draft, still=True)
         if found:
             raise LedgerError(
                 f"the copy is damaged: {found[0]}", remedy="check the disk, then copy again"
@@ -40,9 +40,12 @@ def copy_ledger(path: Path, target: Path) -> int:
     return target.stat().st_size
 
 
-def find_damage(path: Path) -> list[str]:
-    """Return what SQLite's own checks find wrong with a file; nothing where it is whole."""
-    with _opened(path) as connection:
+def find_damage(path: Path, *, still: bool = False) -> list[str]:
+    """Return what SQLite's own checks find wrong with a file; nothing where it is whole.
+
+    ``still`` where nobody writes to it: then nothing is written beside it either.
+    """
+    with _opened(path, still=still) as connection:
         broken = [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
         dangling = [
             f"a row of {table} refers to a row of {parent} that is not there"
@@ -52,9 +55,10 @@ def find_damage(path: Path) -> list[str]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _opened(path: Path, *, still: bool = False) -> Iterator[sqlite3.Connection]:
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if still else ''}"
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+        with closing(sqlite3.connect(uri, uri=True)) as opened:
             opened.execute("PRAGMA busy_timeout=5000")
             yield opened
     except sqlite3.Error as error:

@@ -148,7 +148,7 @@ def _next_step(row: DeliveryStory, around: _Around) -> _Step:
             return _Step(
                 "the connector looks in the CRM whether it arrived, and writes it again if not",
                 row.verify_at,
-                explain_code(IN_DOUBT).cause,
+                "the CRM may or may not have written it: its answer was lost",
             )
         case "in_flight":
             return _Step("it is being sent; without an answer it is looked up", row.verify_at)
