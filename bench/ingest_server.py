@@ -81,7 +81,7 @@ async def serve_receiver(stop: asyncio.Event, url: str) -> None:
         room=lambda: space.enough,
     )
     space = DiskSpace(url, min_free=1)
-    listener = Listener(app, host="127.0.0.1", port=0, public=True)
+    listener = Listener(app, host="127.0.0.1", port=0)
     serving = asyncio.create_task(listener.serve(stop))
     await listener.listening.wait()
     _say(listener.port)

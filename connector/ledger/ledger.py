@@ -11,12 +11,12 @@ import hmac
 import secrets
 import sqlite3
 from base64 import b32encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
 from time import perf_counter
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 import tenacity
 from sqlalchemy import Connection, Engine, func, insert, select
@@ -35,6 +35,8 @@ T = TypeVar("T")
 _PASSING_STATES: Final = frozenset(
     {"40001", "40P01", "55P03"}
 )  # serialization, deadlock, lock wait
+_WRITE_SECONDS: Final = metrics.DB_TRANSACTION_SECONDS.labels("write")
+_READ_SECONDS: Final = metrics.DB_TRANSACTION_SECONDS.labels("read")
 
 
 class Ledger:
@@ -76,14 +78,23 @@ class Ledger:
         """
         started = perf_counter()
         try:
-            for attempt in _attempts():
-                with attempt, self.engine.begin() as connection:
-                    return work(connection, *args, **kwargs)
+            return self._run(lambda connection: work(connection, *args, **kwargs))
         except (DBAPIError, PoolTimeoutError) as error:
             raise as_ledger_error(error) from error
         finally:
-            metrics.DB_TRANSACTION_SECONDS.labels("write").observe(perf_counter() - started)
-        raise AssertionError("unreachable")
+            _WRITE_SECONDS.observe(perf_counter() - started)
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return self._run_once(work)
+        except DBAPIError as error:
+            if not _is_passing(error):
+                raise
+        return cast("T", _AGAIN(self._run_once, work))
+
+    def _run_once(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.begin() as connection:
+            return work(connection)
 
     def query(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -99,7 +110,7 @@ class Ledger:
         except (DBAPIError, PoolTimeoutError) as error:
             raise as_ledger_error(error) from error
         finally:
-            metrics.DB_TRANSACTION_SECONDS.labels("read").observe(perf_counter() - started)
+            _READ_SECONDS.observe(perf_counter() - started)
 
     def now(self, connection: Connection) -> datetime:
         """Return the time that decides: the server's on PostgreSQL, else this machine's."""
@@ -132,17 +143,6 @@ class Ledger:
         return not self._closed
 
 
-def _attempts() -> Iterator[tenacity.AttemptManager]:
-    return iter(
-        tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(3) | tenacity.stop_after_delay(5),
-            wait=tenacity.wait_random_exponential(multiplier=0.02, max=0.5),
-            retry=tenacity.retry_if_exception(_is_passing),
-            reraise=True,
-        )
-    )
-
-
 def _is_passing(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
@@ -150,6 +150,15 @@ def _is_passing(error: BaseException) -> bool:
         metrics.DB_ERRORS.labels("deadlock").inc()
         return True
     return False
+
+
+_AGAIN: Final = tenacity.Retrying(
+    stop=tenacity.stop_after_attempt(2) | tenacity.stop_after_delay(5),
+    wait=tenacity.wait_random_exponential(multiplier=0.02, max=0.5),
+    retry=tenacity.retry_if_exception(_is_passing),
+    reraise=True,
+)
+"""Two more attempts, after a first one that was only unlucky."""
 
 
 def _installation_key(connection: Connection) -> bytes:

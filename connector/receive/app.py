@@ -1,56 +1,28 @@
-"""The public listener's ASGI app: the handshake, and events that are stored before their 200.
+"""What the public listener answers: to the handshake, and to events, which are stored first.
 
-A bare ASGI app, because a framework costs more here than all the rest. It decides by content only;
-every time limit, and its 408, is the connection's (``connector.receive.listener``).
+Everything is decided here by content, by synchronous calls; bytes, connections and time limits are
+``connector.receive.connection``'s. It is not an ASGI app: a task, an event and a scope for each
+request cost more than all the rest of receiving one (promises of CPU: see ``bench``).
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from hmac import compare_digest
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs
 
 from connector import metrics
 from connector.errors import ConnectorError
+from connector.receive import answers
+from connector.receive.answers import Answer
 from connector.receive.group_commit import GroupCommit
 from connector.receive.signature import judge_signature
 
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
+Reply = Callable[[Answer], None]
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}")
-_EMPTY: Final = ((b"content-length", b"0"),)
-_LATER: Final = (*_EMPTY, (b"retry-after", b"5"))
-_GOING: Final = (*_LATER, (b"connection", b"close"))
-_PLAIN: Final = (
-    (b"content-type", b"text/plain; charset=utf-8"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-)
-_START_200: Final = {"type": "http.response.start", "status": 200, "headers": _EMPTY}
-_END: Final = {"type": "http.response.body"}
-_REQUESTS: Final = {
-    status: metrics.WEBHOOK_REQUESTS.labels(str(status))
-    for status in (200, 400, 401, 403, 404, 413, 415, 429, 503)
-}
-_REQUESTS_200: Final = _REQUESTS[200]
-
-
-class _RefusedError(Exception):
-    """How a request is answered that is not taken."""
-
-    def __init__(self, status: int, reason: str, headers: Headers = _EMPTY) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.headers = headers
-
-
-class _ClientGoneError(Exception):
-    """Nobody is there to be answered."""
 
 
 class ReceiveApp:
@@ -73,54 +45,32 @@ class ReceiveApp:
         says whether the ledger's disk has room for more.
         """
         self.draining = False
-        self._intake = intake
-        self._path = path
-        self._app_secrets = tuple(app_secrets)
+        self.intake = intake
+        self.app_secrets = tuple(app_secrets)
+        self.max_body_bytes = max_body_bytes
+        self.max_held_bytes = max_held_bytes
+        self.held_bytes = 0
+        self._path = path.encode("ascii")
         self._verify_token = verify_token
-        self._max_body_bytes = max_body_bytes
-        self._max_held_bytes = max_held_bytes
-        self._held_bytes = 0
         self._room = room
         self._handshakes = _Allowance(burst=20, per_second=2)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. What is asked anywhere but at our path, ``/replies`` too, is 404."""
-        if scope["type"] != "http":
-            return
-        if scope["path"] != self._path:
-            await _answer(send, 404, _EMPTY)
-        elif scope["method"] == "POST":
-            await self._answer_event(scope["headers"], receive, send)
-        elif scope["method"] == "GET":
-            await self._answer_handshake(scope["query_string"], send)
-        else:
-            await _answer(send, 404, _EMPTY)
+    def begin(self, method: bytes, target: bytes, headers: Headers) -> "Answer | Event":
+        """Take a request by its head: answer it at once, or let its body come.
 
-    async def _answer_event(
-        self, headers: Sequence[tuple[bytes, bytes]], receive: Receive, send: Send
-    ) -> None:
-        started = perf_counter()
-        try:
-            signature = self._admit(headers)
-            body = await self._receive_body(receive)
-            try:
-                await self._store(signature, body)
-            finally:
-                self._held_bytes -= len(body)
-        except _RefusedError as refused:
-            metrics.WEBHOOK_REJECTED.labels(refused.reason).inc()
-            await _answer(send, refused.status, refused.headers)
-        except _ClientGoneError:
-            return
-        else:
-            await send(_START_200)
-            await send(_END)
-            _REQUESTS_200.inc()
-            metrics.WEBHOOK_BYTES.observe(len(body))
-        metrics.WEBHOOK_SECONDS.observe(perf_counter() - started)
+        Header names are in lower case. Anything that is not asked at our path, such as
+        ``/replies``, which is reserved, is 404.
+        """
+        path, _, query = target.partition(b"?")
+        if path != self._path:
+            return answers.NOT_FOUND
+        if method == b"POST":
+            return self._admit(headers)
+        if method == b"GET":
+            return self._shake_hands(query)
+        return answers.NOT_FOUND
 
-    def _admit(self, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-        """Return the signature, or refuse a request by its headers, before its body is read."""
+    def _admit(self, headers: Headers) -> "Answer | Event":
         signature: bytes | None = None
         length = 0
         for name, value in headers:
@@ -129,87 +79,86 @@ class ReceiveApp:
             elif name == b"content-length":
                 length = int(value)
             elif name == b"content-encoding":
-                raise _RefusedError(415, "encoding")
+                return answers.ENCODED
         if signature is None:
-            raise _RefusedError(401, "signature")
-        if length > self._max_body_bytes:
-            raise _RefusedError(413, "size")
-        if self.draining:
-            raise _RefusedError(503, "busy", _GOING)
-        if self._intake.full:
-            raise _RefusedError(503, "busy", _LATER)
+            return answers.UNSIGNED
+        if length > self.max_body_bytes:
+            return answers.TOO_LARGE
+        if self.draining or self.intake.full:
+            return answers.BUSY
         if not self._room():
-            raise _RefusedError(503, "database", _LATER)
-        return signature
+            return answers.LEDGER_FAILS
+        return Event(self, signature)
 
-    async def _receive_body(self, receive: Receive) -> bytes:
-        """Return the whole body, counted in ``_held_bytes``; at no time more than is allowed."""
-        message = await receive()
-        if message["type"] == "http.request" and not message.get("more_body"):
-            body: bytes = message.get("body", b"")
-            if len(body) > self._max_body_bytes:
-                raise _RefusedError(413, "size")
-            self._held_bytes += len(body)
-            return body
-        pieces: list[bytes] = []
-        try:
-            await self._collect(message, receive, pieces)
-        except BaseException:
-            self._held_bytes -= sum(map(len, pieces))
-            raise
-        return b"".join(pieces)
-
-    async def _collect(
-        self, message: Mapping[str, Any], receive: Receive, pieces: list[bytes]
-    ) -> None:
-        size = 0
-        while message["type"] == "http.request":
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
-            self._held_bytes += len(pieces[-1])
-            if size > self._max_body_bytes:
-                raise _RefusedError(413, "size")
-            if self._held_bytes > self._max_held_bytes:
-                raise _RefusedError(503, "busy", _LATER)
-            if not message.get("more_body"):
-                return
-            message = await receive()
-        raise _ClientGoneError
-
-    async def _store(self, signature: bytes, body: bytes) -> None:
-        """Return once the body is in the ledger."""
-        if judge_signature(signature, body, self._app_secrets) != "valid":
-            raise _RefusedError(403, "signature")
-        stored = self._intake.offer(body)
-        if stored is None:
-            raise _RefusedError(503, "busy", _LATER)
-        try:
-            await stored
-        except ConnectorError:
-            raise _RefusedError(503, "database", _LATER) from None
-
-    async def _answer_handshake(self, query_string: bytes, send: Send) -> None:
-        """Give back the challenge to whoever knows the verify token, as text that does nothing."""
+    def _shake_hands(self, query: bytes) -> Answer:
+        """Give back the challenge to whoever knows the verify token."""
         if not self._handshakes.take():
-            await _answer(send, 429, _LATER)
-            return
+            return answers.TOO_MANY_HANDSHAKES
         try:
-            query = parse_qs(query_string.decode("ascii"), max_num_fields=16)
+            given = parse_qs(query.decode("ascii"), max_num_fields=16)
         except ValueError:
-            query = {}
+            given = {}
         token, challenge, mode = (
-            query.get(f"hub.{name}", [""])[0] for name in ("verify_token", "challenge", "mode")
+            given.get(f"hub.{name}", [""])[0] for name in ("verify_token", "challenge", "mode")
         )
-        given = token.encode("utf-8", "surrogateescape")
-        if not compare_digest(given, self._verify_token) or mode != "subscribe":
-            metrics.WEBHOOK_REJECTED.labels("token").inc()
-            await _answer(send, 403, _EMPTY)
-        elif _CHALLENGE.fullmatch(challenge) is None:
-            await _answer(send, 400, _EMPTY)
-        else:
-            text = challenge.encode("ascii")
-            length = (b"content-length", str(len(text)).encode("ascii"))
-            await _answer(send, 200, (*_PLAIN, length), text)
+        knows = compare_digest(token.encode("utf-8", "surrogateescape"), self._verify_token)
+        if not knows or mode != "subscribe":
+            return answers.WRONG_TOKEN
+        if _CHALLENGE.fullmatch(challenge) is None:
+            return answers.NOT_UNDERSTOOD
+        return answers.answer_challenge(challenge)
+
+
+class Event:
+    """An event whose body is coming. Ends with ``finish``, or with ``drop``."""
+
+    __slots__ = ("_app", "_begun_at", "_pieces", "_reply", "_signature", "_size")
+
+    def __init__(self, app: ReceiveApp, signature: bytes) -> None:
+        self._app = app
+        self._signature = signature
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._begun_at = perf_counter()
+
+    def add(self, piece: bytes) -> Answer | None:
+        """Take a piece of the body; answers where it grows larger than it may."""
+        app = self._app
+        self._pieces.append(piece)
+        self._size += len(piece)
+        app.held_bytes += len(piece)
+        if self._size > app.max_body_bytes:
+            return answers.TOO_LARGE
+        if app.held_bytes > app.max_held_bytes:
+            return answers.BUSY
+        return None
+
+    def finish(self, reply: Reply) -> None:
+        """Store the body, then ``reply``: at once where it is refused, else after the commit."""
+        app = self._app
+        pieces = self._pieces
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._pieces = []
+        self._reply = reply
+        if judge_signature(self._signature, body, app.app_secrets) != "valid":
+            self._end(answers.WRONGLY_SIGNED)
+        elif not app.intake.offer(body, self._stored):
+            self._end(answers.BUSY)
+
+    def drop(self) -> None:
+        """Forget the body."""
+        self._app.held_bytes -= self._size
+        self._size = 0
+        self._pieces = []
+
+    def _stored(self, error: ConnectorError | None) -> None:
+        metrics.WEBHOOK_BYTES.observe(self._size)
+        self._end(answers.STORED if error is None else answers.LEDGER_FAILS)
+
+    def _end(self, answer: Answer) -> None:
+        self.drop()
+        self._reply(answer)
+        metrics.WEBHOOK_SECONDS.observe(perf_counter() - self._begun_at)
 
 
 class _Allowance:
@@ -229,9 +178,3 @@ class _Allowance:
             return False
         self._left -= 1
         return True
-
-
-async def _answer(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
-    _REQUESTS[status].inc()
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

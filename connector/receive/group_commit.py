@@ -20,16 +20,21 @@ from connector.ledger.webhooks import digest_body, store_webhooks
 
 _log = structlog.get_logger(__name__)
 _COMPANY: Final = 0.002
+"""Seconds a commit may wait for webhooks that are expected, and for which they are."""
 _PATIENCE: Final = 4.5
 """Seconds after which a webhook that is not stored yet is refused; Meta sends it again."""
+
+
+Done = Callable[[ConnectorError | None], None]
+"""Called once: with nothing after the commit, or with why there was none."""
 
 
 @dataclass(slots=True, eq=False)
 class _Item:
     digest: bytes
     body: bytes
-    stored: asyncio.Future[None]
     offered_at: float
+    done: Done | None
 
 
 class GroupCommit:
@@ -62,7 +67,8 @@ class GroupCommit:
         self._writer: asyncio.Task[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._failing = False
-        self._wanted = 0
+        self._answered_at = float("-inf")
+        self._expected = 0
         self._company: asyncio.Future[None] | None = None
         metrics.INTAKE_QUEUE.set_function(lambda: len(self._queue))
 
@@ -76,23 +82,20 @@ class GroupCommit:
         """Whether a webhook offered now would be refused."""
         return len(self._queue) >= self._capacity
 
-    def offer(self, body: bytes) -> asyncio.Future[None] | None:
-        """Queue a body; the future is done after its commit, or has the ``LedgerError`` of it.
-
-        Returns ``None``, and takes nothing, while the queue is full.
-        """
-        if self.full:
-            return None
+    def offer(self, body: bytes, done: Done) -> bool:
+        """Queue a body and call ``done`` after its commit; not while the queue is full."""
+        queue = self._queue
+        if len(queue) >= self._capacity:
+            return False
         loop = asyncio.get_running_loop()
-        item = _Item(digest_body(self._key, body), body, loop.create_future(), loop.time())
-        self._queue.append(item)
-        if self._company is not None and len(self._queue) >= self._wanted:
-            _set(self._company)
+        queue.append(_Item(digest_body(self._key, body), body, loop.time(), done))
         if self._writer is None:
             self._writer = loop.create_task(self._write_groups())
+        elif self._company is not None and len(queue) >= self._expected:
+            _set(self._company)
         if self._watch is None:
             self._watch = loop.call_later(self._patience, self._refuse_overdue)
-        return item.stored
+        return True
 
     async def drain(self) -> None:
         """Wait until everything queued is stored or refused."""
@@ -115,10 +118,10 @@ class GroupCommit:
         Under load a commit then takes in all of them rather than every other one, which halves
         the commits; a webhook that comes alone never waits.
         """
-        self._wanted = min(self._group_items, len(self._group) + len(self._queue))
-        if len(self._group) < 2 or len(self._queue) >= self._wanted:
-            return
         loop = asyncio.get_running_loop()
+        lately = loop.time() - self._answered_at < _COMPANY
+        if not lately or self._expected < 2 or len(self._queue) >= self._expected:
+            return
         self._company = loop.create_future()
         timer = loop.call_later(_COMPANY, _set, self._company)
         await self._company
@@ -130,15 +133,15 @@ class GroupCommit:
             new = await self._ledger.write(_store, self._ledger, group)
         except ConnectorError as error:
             self._note_failure(error)
-            _refuse(group, error)
+            _tell(group, error)
             return
         except Exception as error:  # noqa: BLE001 - whatever it was, the senders must be answered
             _log.exception("intake.broken")
-            _refuse(group, LedgerError(f"the ledger failed: {type(error).__name__}"))
+            _tell(group, LedgerError(f"the ledger failed: {type(error).__name__}"))
             return
-        for item in group:
-            if not item.stored.done():
-                item.stored.set_result(None)
+        _tell(group, None)
+        self._answered_at = asyncio.get_running_loop().time()
+        self._expected = min(len(group) + len(self._queue), self._group_items)
         metrics.INTAKE_COMMIT.observe(len(group))
         if self._failing:
             self._failing = False
@@ -167,8 +170,8 @@ class GroupCommit:
         if late:
             error = LedgerError("the ledger takes too long")
             self._note_failure(error)
-            _refuse(late, error)
-        waiting = [item for item in self._group if not item.stored.done()] or self._queue
+            _tell(late, error)
+        waiting = [item for item in self._group if item.done is not None] or self._queue
         self._watch = (
             loop.call_at(waiting[0].offered_at + self._patience, self._refuse_overdue)
             if waiting
@@ -186,10 +189,15 @@ def _store(connection: Connection, ledger: Ledger, group: list[_Item]) -> int:
     return store_webhooks(connection, bodies, now=ledger.now(connection))
 
 
-def _refuse(items: list[_Item], error: ConnectorError) -> None:
+def _tell(items: list[_Item], error: ConnectorError | None) -> None:
     for item in items:
-        if not item.stored.done():
-            item.stored.set_exception(error)
+        done, item.done = item.done, None
+        if done is None:
+            continue
+        try:
+            done(error)
+        except Exception:  # noqa: BLE001 - the others must be answered all the same
+            _log.exception("intake.unanswered")
 
 
 def _set(future: asyncio.Future[None]) -> None:

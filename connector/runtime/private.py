@@ -14,13 +14,13 @@ from connector.ledger.gauges import oldest_open
 from connector.ledger.ledger import Ledger
 from connector.ledger.overview import look
 from connector.ledger.space import measure_ledger
-from connector.receive.listener import Listener
 from connector.runtime.public import Intake
 from connector.runtime.status import Live, status_of
 from connector.runtime.version import VERSION
 from connector.runtime.wiring import process_name
 from connector.web.app import make_private_app
 from connector.web.health import Health
+from connector.web.listener import PrivateListener
 from connector.web.metrics import Metrics, Snapshot
 
 
@@ -82,7 +82,7 @@ async def serve_private(
         host=config.admin.host,
         token=lambda: None if token is None else token.reveal(),
     )
-    listener = Listener(app, host=config.admin.host, port=config.admin.port)
+    listener = PrivateListener(app, host=config.admin.host, port=config.admin.port)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(health.run(stop))
         tasks.create_task(listener.serve(stop))

@@ -33,9 +33,7 @@ class Intake:
             max_body_bytes=config.webhook.max_body_bytes,
             room=lambda: self.space.enough,
         )
-        self.listener = Listener(
-            self._app, host=config.webhook.host, port=config.webhook.port, public=True
-        )
+        self.listener = Listener(self._app, host=config.webhook.host, port=config.webhook.port)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Answer Meta until ``stop``; what was taken by then is stored before this returns."""

@@ -19,9 +19,9 @@ from connector.ledger.gauges import oldest_open
 from connector.ledger.ledger import Ledger
 from connector.ledger.overview import look
 from connector.ledger.space import DiskSpace, measure_ledger
-from connector.receive.listener import Listener
 from connector.web.app import make_private_app
 from connector.web.health import Health
+from connector.web.listener import PrivateListener
 from connector.web.metrics import Metrics, Snapshot
 
 pytestmark = pytest.mark.anyio
@@ -107,7 +107,7 @@ async def private_listener(
         token=lambda: token,
     )
     stop = asyncio.Event()
-    listener = Listener(app, host="127.0.0.1", port=0)
+    listener = PrivateListener(app, host="127.0.0.1", port=0)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(listener.serve(stop))
         tasks.create_task(health.run(stop))
