@@ -38,13 +38,13 @@ class Attempt:
             self._left = True
         elif event == "http11.receive_response_headers.complete":
             _version, status, *_rest = info["return_value"]
-            if status == HTTPStatus.UNAUTHORIZED:  # refused, so not applied: it may go once more
-                self._left = False
+            if status == HTTPStatus.UNAUTHORIZED:
+                self._left = False  # refused, so not applied; it may go again with a new token
 
-    def failure(self, error: Exception, request: httpx.Request) -> tuple[str, CrmError]:
+    def failure(self, error: Exception) -> tuple[str, CrmError]:
         """Return a word for a transport's failure, and what it means for the CRM."""
         word, text = _describe(error)
-        if not self._has_left(error, request):
+        if isinstance(error, _NEVER_LEFT) or not self._left:
             return word, CrmUnavailableError(f"{text}, before anything was sent", started=False)
         return word, self.unknown(text)
 
@@ -53,18 +53,6 @@ class Attempt:
         if self.writes:
             return CrmInDoubtError(text, status=status)
         return CrmUnavailableError(text, status=status)
-
-    def _has_left(self, error: Exception, request: httpx.Request) -> bool:
-        if isinstance(error, _NEVER_LEFT) or not self._left:
-            return False
-        return _request_of(error) in {None, request}  # else it asked for an access token
-
-
-def _request_of(error: Exception) -> httpx.Request | None:
-    try:
-        return error.request if isinstance(error, httpx.HTTPError) else None
-    except RuntimeError:  # httpx's way to say that it does not know
-        return None
 
 
 def _describe(error: Exception) -> tuple[str, str]:

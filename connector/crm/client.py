@@ -109,6 +109,7 @@ class CrmClient:
         *,
         call: str,
         json: Any = None,
+        content: bytes | None = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         data: Mapping[str, Any] | None = None,
@@ -123,7 +124,8 @@ class CrmClient:
         ``call`` names it in metrics, from a closed list such as ``contacts.upsert``. ``writes``
         says whether it can change the CRM (default: unless it is a GET; a search by POST can not),
         ``gated`` whether it has to pass the gate (default: if it writes); a write that may start at
-        any time because it only completes another needs no gate. ``payload`` has the parsed body.
+        any time because it only completes another needs no gate. ``content`` is JSON that has been
+        written already and goes as it is. ``payload`` has the parsed body of the answer.
 
         Returned are 2xx, and 4xx that judge the request itself (400, 404, 405, 409, 410, 412, 413,
         414, 415, 422, 423 and the like). Raises
@@ -143,6 +145,7 @@ class CrmClient:
             path,
             headers={"Accept": "application/json" if wants_json else "*/*", **(headers or {})},
             json=json,
+            content=content,
             params=params,
             data=data,
             files=files,
@@ -154,18 +157,24 @@ class CrmClient:
                 self._settings.observe(response, self.budgets)
                 return self._judge(response, attempt, wants_json=wants_json)
 
-    def _build(self, method: str, path: str, *, json: Any, **parts: Any) -> httpx.Request:
+    def _build(
+        self, method: str, path: str, *, json: Any, content: bytes | None, **parts: Any
+    ) -> httpx.Request:
         try:
-            if json is not None:
-                parts["content"] = write_json(json)
-                parts["headers"]["Content-Type"] = "application/json"
-            return self._http.build_request(method, self._address() + path, **parts)
+            if json is not None and content is None:
+                content = write_json(json)
+            if content is not None:
+                parts["content"] = content
+                parts["headers"].setdefault("Content-Type", "application/json")
+            return self._http.build_request(method, self.address + path, **parts)
         except ConfigError as error:
             raise CrmAccessError(str(error), reason="setup", remedy=error.remedy) from None
         except (httpx.InvalidURL, TypeError, ValueError, RecursionError):
             raise CrmRejectedError("the request cannot be written", code="unwritable") from None
 
-    def _address(self) -> str:
+    @property
+    def address(self) -> str:
+        """Where the CRM's API stands now. Raises ``ConfigError``, which does not repeat it."""
         moved: str | None = getattr(self._auth, "base_url", None)
         return moved or self._settings.endpoint
 
@@ -185,7 +194,7 @@ class CrmClient:
         except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
             if response is not None and response.is_client_error:
                 return answer(response, b"")
-            count.code, failure = attempt.failure(error, request)
+            count.code, failure = attempt.failure(error)
             raise failure from None
         finally:
             if response is not None:

@@ -21,6 +21,7 @@ from connector.crm.answers import payload
 from connector.crm.budget import Budgets
 from connector.crm.client import CrmClient
 from connector.crm.gate import GateClosedError, gate
+from connector.crm.oauth import OAuth2
 from connector.crm.settings import AdapterSettings
 from connector.errors import (
     CrmAccessError,
@@ -123,6 +124,7 @@ async def connect(
     healths: list[bool | None] | None = None,
     settings: AdapterSettings | None = None,
     budgets: Budgets | None = None,
+    auth: httpx.Auth | None = None,
 ) -> AsyncIterator[CrmClient]:
     client = CrmClient(
         destination="unit",
@@ -131,6 +133,7 @@ async def connect(
         or Budgets({"burst": Rate(requests=100, per=timedelta(seconds=1))}, clock=SystemClock()),
         request_timeout=deadline,
         clock=SystemClock(),
+        auth=auth,
         on_result=None if healths is None else healths.append,
     )
     try:
@@ -348,6 +351,38 @@ def test_a_deadline_that_passes_while_connecting_means_that_nothing_left() -> No
                     waiting.close()
 
     assert run(stuck).started is False
+
+
+@pytest.mark.parametrize("trouble", [hang, reset, close])
+def test_a_write_that_was_refused_for_its_token_has_not_left_if_no_new_one_comes(
+    trouble: Script,
+) -> None:
+    async def refused() -> CrmUnavailableError:
+        tokens = iter([b'{"access_token": "a", "expires_in": 1800}'])
+
+        async def script(exchange: Exchange) -> None:
+            if b"/token" not in exchange.head:
+                await exchange.answer("401 No")
+            elif (token := next(tokens, None)) is not None:
+                await exchange.answer(body=token)
+            else:
+                await trouble(exchange)
+
+        async with serve(script) as server:
+            auth = OAuth2(
+                token_url=lambda: f"{server.url}/token",
+                client_id=lambda: "c",
+                client_secret=lambda: "s",
+                refresh_token=lambda: "r",
+                clock=SystemClock(),
+            )
+            async with connect(server.url, deadline=0.4, auth=auth) as crm:
+                with pytest.raises(CrmUnavailableError) as caught:
+                    await crm.request("POST", "/things", call="things", json={})
+                assert len(server.seen) == 3
+                return caught.value
+
+    assert run(refused).started is False
 
 
 def test_an_answer_beyond_the_cap_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

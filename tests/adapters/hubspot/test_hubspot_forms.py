@@ -283,6 +283,18 @@ def test_an_id_of_which_a_batch_says_nothing_is_read_by_itself() -> None:
     assert asked[1].endswith("/contacts/1?properties=firstname")
 
 
+def test_ids_that_were_merged_away_are_told_apart_in_one_read() -> None:
+    merged = {"firstname": "Ana", "hs_merged_object_ids": "1;2"}
+    calls, asked, _ = calls_to(batch({"id": "900", "properties": merged}))
+    found = asyncio.run(read_records(calls, "contacts", ["1", "2", "900"], ["firstname"]))
+    assert found == {
+        "1": {"firstname": "Ana", "crm_id": "900"},
+        "2": {"firstname": "Ana", "crm_id": "900"},
+        "900": {"firstname": "Ana"},
+    }
+    assert len(asked) == 1
+
+
 def test_a_search_is_followed_over_its_pages() -> None:
     calls, asked, _ = calls_to(
         ok({"results": [{"id": "1"}], "paging": {"next": {"after": "200"}}}),

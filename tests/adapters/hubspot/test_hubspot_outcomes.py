@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from connector.clock import SystemClock
 from connector.crm.contract.material import describe, key, message_to, person, write
+from connector.crm.gate import GateClosedError, gate
 from connector.crm.registry import Connection
 from connector.errors import CrmThrottledError
 from connector.model.outcome import (
@@ -163,6 +165,24 @@ def test_records_that_are_written_but_not_linked_are_not_done(crm: Any) -> None:
         assert all(each.contact_ids for each in crm.messages())
 
     run(crm, case)
+
+
+def test_linking_what_was_written_needs_no_gate(start_portal: Any) -> None:
+    with start_portal(latency=0.3) as crm:
+
+        async def case(at: Connection) -> None:
+            [contact] = await write(at, crm.contact, [person(crm, 1)])
+            await describe(at, crm)
+            clock = SystemClock()
+            with gate(clock.boot() + 0.25, clock):
+                [outcome] = await write(at, crm.message, [message_to(crm, contact, 1)])
+                assert isinstance(outcome, Written)
+                [late] = await write(at, crm.message, [message_to(crm, contact, 2)])
+                assert isinstance(late, NotSent)
+                assert isinstance(late.cause, GateClosedError)
+            assert len(crm.messages()) == 1
+
+        run(crm, case)
 
 
 def test_a_deal_that_is_gone_keeps_no_message_back(start_portal: Any) -> None:
