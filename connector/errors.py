@@ -50,6 +50,8 @@ class Problem:
     expected: str | None = None
     nearest: str | None = None
     """The valid name closest to what was written."""
+    path: tuple[str | int, ...] = ()
+    """The key part by part, where whoever found the problem does not know the file or its lines."""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file

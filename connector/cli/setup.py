@@ -12,7 +12,13 @@ from connector.cli.session import config_of, require_destination
 from connector.model.record import Change
 from connector.runtime.preparation import prepare_crm
 
-_STYLES: Final = {"present": "green", "created": "green", "wanted": "yellow", "refused": "bold red"}
+_STYLES: Final = {
+    "present": "green",
+    "created": "green",
+    "wanted": "yellow",
+    "absent": "yellow",
+    "refused": "bold red",
+}
 
 
 @click.command(

@@ -139,7 +139,7 @@ class OAuth(Section):
 
     client_id: TextOrSecret = Field(description='a text, or { env = "NAME" }')
     client_secret: Secret = Field(description='{ env = "NAME" }')
-    refresh_token: Secret = Field(description='{ env = "NAME" }')
+    refresh_token: Secret | None = None
     token_url: TextOrSecret | None = None
 
 
@@ -148,6 +148,8 @@ class DestinationSettings(Section):
 
     needs_token: ClassVar[bool] = False
     """Whether an adapter can do nothing without ``token`` or ``oauth``."""
+    needs_refresh_token: ClassVar[bool] = True
+    """Whether OAuth starts from a refresh token, rather than from the client's own credentials."""
 
     adapter: str = Field(description='the kind of CRM, such as "hubspot"')
     mapping: MappingReference = None
@@ -177,6 +179,8 @@ class DestinationSettings(Section):
     @field_validator("oauth")
     @classmethod
     def _check_token_url(cls, oauth: OAuth | None, info: ValidationInfo) -> OAuth | None:
+        if oauth is not None and oauth.refresh_token is None and cls.needs_refresh_token:
+            raise complain("is missing", key=("refresh_token",), expected='{ env = "NAME" }')
         if oauth is not None and oauth.token_url is not None:
             check_url(reveal(oauth.token_url), allow_http=info.data.get("allow_http", False))
         return oauth

@@ -11,13 +11,16 @@ entry-point group ``connector.adapters``, and let its tests subclass
 """
 
 from connector.clock import Clock
-from connector.config.units import Rate
+from connector.config.models import OAuth
+from connector.config.secret import Secret, reveal
+from connector.config.section import nearest_name
+from connector.config.units import Rate, parse_duration
 from connector.crm.adapter import Adapter
-from connector.crm.answers import payload
+from connector.crm.answers import is_json, payload, write_json
 from connector.crm.batch import gather_in_batches, send_in_batches
 from connector.crm.budget import Budgets, BudgetState, Draws
 from connector.crm.client import CrmClient
-from connector.crm.oauth import BearerToken, OAuth2
+from connector.crm.oauth import BearerToken, OAuth2, OnRotated, read_secret
 from connector.crm.phones import national_spellings, same_phone
 from connector.crm.settings import AdapterSettings
 from connector.crm.waits import retry_after
@@ -84,19 +87,28 @@ __all__ = [
     "Listed",
     "Lookup",
     "NotSent",
+    "OAuth",
     "OAuth2",
+    "OnRotated",
     "Outcome",
     "Page",
     "Problem",
     "Rate",
     "Record",
     "Rejected",
+    "Secret",
     "Vanished",
     "Written",
     "gather_in_batches",
+    "is_json",
     "national_spellings",
+    "nearest_name",
+    "parse_duration",
     "payload",
+    "read_secret",
     "retry_after",
+    "reveal",
     "same_phone",
     "send_in_batches",
+    "write_json",
 ]

@@ -24,6 +24,17 @@ from connector.model.record import (
 )
 
 
+class FixesBodies(Protocol):
+    """What an adapter also has whose ``Limits.repeatable_for`` names an object."""
+
+    def write_body(self, obj: CrmObject, record: Record) -> bytes:
+        """Return what a create of this record sends, to be kept before it is sent.
+
+        Where it has to go again it comes back as ``Record.body``. Raises ``CrmRejectedError``.
+        """
+        ...
+
+
 class Adapter(Protocol):
     """One kind of CRM: translates records into requests and responses into outcomes."""
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -61,6 +62,8 @@ class OAuth2(httpx.Auth):
     One refresh is under way at a time; the others wait for it and use what it brought. Client
     credentials and refresh token go in the form of the request, never in its URL; with
     ``client_in_header`` the client's id and secret go as Basic authorization instead.
+    Without a refresh token the client's own credentials are exchanged. ``scheme`` is the word
+    before the access token, ``form`` goes with each request for one (``scope``, ``audience``).
     ``on_rotated`` has kept a new refresh token before the access token that came with it is used;
     ``rotated`` is what it kept last. The configured refresh token is tried after that one, since
     an admin who connects the app again writes a new one there.
@@ -75,12 +78,14 @@ class OAuth2(httpx.Auth):
         token_url: Reveal,
         client_id: Reveal,
         client_secret: Reveal,
-        refresh_token: Reveal,
+        refresh_token: Reveal | None,
         clock: Clock,
         rotated: str | None = None,
         on_rotated: OnRotated | None = None,
         base_url_key: str | None = None,
         client_in_header: bool = False,
+        scheme: str = "Bearer",
+        form: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._token_url = token_url
         self._client_id = client_id
@@ -91,6 +96,8 @@ class OAuth2(httpx.Auth):
         self._on_rotated = on_rotated
         self._base_url_key = base_url_key
         self._client_in_header = client_in_header
+        self._scheme = scheme
+        self._form = form
         self._lock = asyncio.Lock()
         self._access_token: str | None = None
         self._ends_at = 0.0
@@ -113,22 +120,31 @@ class OAuth2(httpx.Auth):
                         if await self._accept(answer, token, last=token is tokens[-1]):
                             break
                 access_token = self._access_token
-            request.headers["Authorization"] = f"Bearer {access_token}"
+            request.headers["Authorization"] = f"{self._scheme} {access_token}"
             response = yield request
             if response.status_code != HTTPStatus.UNAUTHORIZED or refused is not None:
                 return
             refused = access_token
 
-    def _refresh_tokens(self) -> list[str]:
+    def _refresh_tokens(self) -> list[str | None]:
+        if self._refresh_token is None:
+            return [None]
         configured = read_secret(self._refresh_token)
         if self._rotated is None or self._rotated == configured:
             return [configured]
         return [self._rotated, configured]
 
-    def _refresh_request(self, refresh_token: str) -> httpx.Request:
+    def _refresh_request(self, refresh_token: str | None) -> httpx.Request:
         client_id = read_secret(self._client_id)
         client_secret = read_secret(self._client_secret)
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        if refresh_token is None:
+            form = {"grant_type": "client_credentials", **self._form}
+        else:
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": refresh_token,
+                **self._form,
+            }
         headers = {"Accept": "application/json"}
         if self._client_in_header:
             pair = f"{client_id}:{client_secret}".encode()
@@ -137,7 +153,9 @@ class OAuth2(httpx.Auth):
             form |= {"client_id": client_id, "client_secret": client_secret}
         return httpx.Request("POST", read_secret(self._token_url), data=form, headers=headers)
 
-    async def _accept(self, response: httpx.Response, refresh_token: str, *, last: bool) -> bool:
+    async def _accept(
+        self, response: httpx.Response, refresh_token: str | None, *, last: bool
+    ) -> bool:
         """Take an answer's tokens; false if this refresh token is refused and another is left."""
         await response.aread()
         if response.status_code in _REFUSALS and not last:
@@ -145,7 +163,7 @@ class OAuth2(httpx.Auth):
         _require_success(response)
         answer = _read_answer(response)
         new = answer.get("refresh_token")
-        if isinstance(new, str) and new and new != refresh_token:
+        if refresh_token and isinstance(new, str) and new and new != refresh_token:
             if self._on_rotated is not None:
                 await self._on_rotated(new)
             self._rotated = new

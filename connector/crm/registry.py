@@ -129,7 +129,11 @@ def build_adapter(
     ``requests`` is what the mapping leaves to the adapter, ``request_timeout`` the deadline of each
     request in seconds, ``used`` what was spent of today's budgets, ``rotated`` the refresh token
     that ``on_rotated`` was given last. Nothing is called yet.
+
+    Raises ``ConfigError`` where the adapter cannot work by them; a problem with a ``path`` is one
+    of the mapping file, any other one of the destination's settings.
     """
+    settings = settings.complete(requests)
     budgets = settings.budgets(clock=clock, used=used)
     client = CrmClient(
         destination=destination,

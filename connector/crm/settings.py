@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import httpx
 
@@ -36,6 +36,14 @@ class AdapterSettings(DestinationSettings):
     """Whether the OAuth client says who it is by Basic authorization instead of in the form."""
     base_url_key: ClassVar[str | None] = None
     """Where an answer with an access token tells the base URL of the account."""
+
+    def complete(self, requests: Mapping[str, Any]) -> Self:
+        """Return these settings with what a mapping file says of the CRM beside its fields.
+
+        ``requests`` is what the mapping language leaves to the adapter. Raises ``ConfigError``.
+        """
+        del requests
+        return self
 
     @property
     def endpoint(self) -> str:
@@ -73,7 +81,7 @@ class AdapterSettings(DestinationSettings):
                 token_url=self._token_url,
                 client_id=lambda: reveal(oauth.client_id),
                 client_secret=oauth.client_secret.reveal,
-                refresh_token=oauth.refresh_token.reveal,
+                refresh_token=oauth.refresh_token.reveal if oauth.refresh_token else None,
                 clock=clock,
                 rotated=rotated,
                 on_rotated=on_rotated,

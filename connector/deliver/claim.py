@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -49,6 +49,7 @@ def claim_work(
     destination: str,
     *,
     repeatable: frozenset[RecordKind],
+    repeatable_for: Mapping[RecordKind, timedelta],
     on_deleted: OnDeleted,
     lanes_at_once: int = LANES_AT_ONCE,
 ) -> Claim:
@@ -70,6 +71,7 @@ def claim_work(
             person=contacts.get(lane.contact_id),
             rows=rows[lane.id],
             repeatable=repeatable,
+            repeatable_for=repeatable_for,
             on_deleted=on_deleted,
             now=now,
         )

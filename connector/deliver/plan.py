@@ -4,9 +4,10 @@ The order within a lane: the contact first, then messages by their own time. A m
 parked is stepped over; a contact that is not in the CRM stops its lane.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
 from connector.ledger.deliveries import OPEN, Delivery
@@ -39,43 +40,63 @@ def plan_lane(
     person: Contact | None,
     rows: Sequence[Delivery],
     repeatable: frozenset[RecordKind],
+    repeatable_for: Mapping[RecordKind, timedelta] = MappingProxyType({}),
     on_deleted: OnDeleted,
     now: datetime,
 ) -> LanePlan:
     """Decide one lane. ``rows`` are its open deliveries in order, ``contact`` its contact's row.
 
-    ``repeatable`` holds the record kinds whose write may simply be repeated.
+    ``repeatable`` holds the record kinds whose write may simply be repeated, ``repeatable_for``
+    those whose create may be, byte by byte, for so long after it was first sent.
     """
+
+    def may_repeat(row: Delivery) -> bool:
+        return (
+            row.record in repeatable
+            or row.crm_id is not None
+            or _is_remembered(row, repeatable_for.get(row.record), now)
+        )
+
     plan = LanePlan(lane_id, contact_id)
     if contact.state in ("skipped", "erased"):
         plan.skip = [row for row in rows if row.state == "pending"]
         return plan
-    if contact.state == "in_flight" and not _may_repeat(contact, repeatable):
+    if contact.state == "in_flight" and not may_repeat(contact):
         plan.verify = [contact] if _is_quiet(contact, now) else []
         return plan
     if contact.state in OPEN or _returns(contact, person, on_deleted):
         plan.contact = contact
     elif contact.crm_id is None:
         return plan
-    _plan_messages(plan, rows, repeatable=repeatable, now=now)
+    _plan_messages(plan, rows, may_repeat=may_repeat, now=now)
     return plan
 
 
 def _plan_messages(
-    plan: LanePlan, rows: Sequence[Delivery], *, repeatable: frozenset[RecordKind], now: datetime
+    plan: LanePlan,
+    rows: Sequence[Delivery],
+    *,
+    may_repeat: Callable[[Delivery], bool],
+    now: datetime,
 ) -> None:
     """Take messages up to the first that is in doubt: that is what order means."""
     for row in rows:
         if row.record == "contact":
             continue
-        if row.state == "in_flight" and not _may_repeat(row, repeatable):
+        if row.state == "in_flight" and not may_repeat(row):
             plan.verify += [row] if _is_quiet(row, now) else []
             return
         plan.messages.append(row)
 
 
-def _may_repeat(row: Delivery, repeatable: frozenset[RecordKind]) -> bool:
-    return row.record in repeatable or row.crm_id is not None
+def _is_remembered(row: Delivery, span: timedelta | None, now: datetime) -> bool:
+    """Say whether the CRM still knows this create by its idempotency key, and we its bytes."""
+    return (
+        span is not None
+        and row.sent_body is not None
+        and row.sent_at is not None
+        and now <= row.sent_at + span
+    )
 
 
 def _is_quiet(row: Delivery, now: datetime) -> bool:

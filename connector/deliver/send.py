@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import structlog
 from sqlalchemy import Connection
 
 from connector import metrics
 from connector.config.models import TuningSettings
+from connector.crm.adapter import FixesBodies
 from connector.crm.batch import send_in_batches
 from connector.crm.gate import gate
 from connector.deliver.destination import Destination
 from connector.deliver.settlement import Item, Settlement, settle_batch, write_settlement
 from connector.deliver.standing import DestinationStoppedError, Gatekeeper
+from connector.errors import CrmRejectedError
 from connector.ledger import deliveries
 from connector.ledger.keeper import HeldLease
 from connector.ledger.lanes import lock_lanes
@@ -58,7 +62,10 @@ class Sender:
         return total
 
     async def _send_part(self, obj: CrmObject, items: Sequence[Item], *, size: int) -> Settlement:
-        repeatable = self._destination.may_repeat(obj, linked=items[0].record.crm_id is not None)
+        linked = items[0].record.crm_id is not None
+        repeatable = self._destination.may_repeat(obj, linked=linked)
+        if not linked and obj.name in self._destination.limits.repeatable_for:
+            items = [self._with_body(obj, item) for item in items]
         await self._destination.client.budgets.wait_for(
             self._destination.expected_draws(obj, len(items))
         )
@@ -88,12 +95,33 @@ class Sender:
         await self._judge(settlement)
         return settlement
 
+    def _with_body(self, obj: CrmObject, item: Item) -> Item:
+        """Fix what a create sends: in doubt, what it sent before.
+
+        If that differs from what it would send today, the row is compared again once it is written.
+        """
+        adapter = cast("FixesBodies", self._destination.adapter)
+        try:
+            body = adapter.write_body(obj, item.record)
+        except CrmRejectedError:
+            return item  # the adapter says the same when it is to send it
+        sent = item.row.sent_body if item.row.state == "in_flight" else None
+        if sent is None or sent == body:
+            return replace(item, record=replace(item.record, body=body))
+        return Item(replace(item.row, generation=0), replace(item.record, body=sent), "")
+
     def _begin(self, connection: Connection, items: Sequence[Item]) -> set[int]:
         check_lease(connection, self._held.lease)
         lock_lanes(connection, {item.row.lane_id for item in items})
         now = self._ledger.now(connection)
         return deliveries.begin(
-            connection, [item.row.id for item in items], now=now, verify_at=self._verify_at(now)
+            connection,
+            [item.row.id for item in items],
+            now=now,
+            verify_at=self._verify_at(now),
+            bodies={
+                item.row.id: item.record.body for item in items if item.record.body is not None
+            },
         )
 
     def _verify_at(self, now: datetime) -> datetime:

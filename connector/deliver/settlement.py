@@ -102,7 +102,10 @@ def _settle_one(
         case NotSent(cause):
             settlement.tally["not_sent"] += 1
             settlement.cause = settlement.cause or cause
-            settlement.unsent.append(row.id)
+            if _is_doubtful(row):
+                settlement.in_doubt.append((row.id, str(cause)))
+            else:
+                settlement.unsent.append(row.id)
         case _:
             assert_never(outcome)
 
@@ -118,11 +121,18 @@ def _settle_rejected(settlement: Settlement, row: Delivery, outcome: Rejected) -
     )
 
 
+def _is_doubtful(row: Delivery) -> bool:
+    """Say whether an earlier create of this row is in doubt: not writing it now changes nothing."""
+    return row.state == "in_flight" and row.crm_id is None and row.sent_body is not None
+
+
 def _settle_failed(
     settlement: Settlement, row: Delivery, outcome: Failed, *, now: datetime
 ) -> None:
     settlement.failed_lanes.add(row.lane_id)
-    if row.attempts + 1 >= ATTEMPTS or now - row.queued_at > PATIENCE:
+    if _is_doubtful(row):
+        settlement.in_doubt.append((row.id, f"{outcome.code}: {outcome.detail}"))
+    elif row.attempts + 1 >= ATTEMPTS or now - row.queued_at > PATIENCE:
         detail = f"{outcome.code}: {outcome.detail}"
         settlement.parked.append(Parked(row.id, "exhausted", detail))
     else:

@@ -88,8 +88,13 @@ class Waves:
         self, updates: Sequence[tuple[Delivery, Rendered, str, bool]]
     ) -> tuple[list[Item], list[Synced]]:
         """Leave out what the CRM already has and what people filled in themselves."""
-        ask = [crm_id for _, rendered, crm_id, _ in updates if rendered.if_empty]
-        fields = sorted({name for _, rendered, _, _ in updates for name in rendered.if_empty})
+        replaced = self._destination.contact.name in self._destination.limits.replaced
+        theirs = [
+            rendered.if_empty | (rendered.create_only if replaced else frozenset())
+            for _, rendered, _, _ in updates
+        ]
+        ask = [crm_id for (_, _, crm_id, _), names in zip(updates, theirs, strict=True) if names]
+        fields = sorted(frozenset[str]().union(*theirs))
         current: dict[str, Mapping[str, JsonScalar]] = {}
         size = self._destination.limits.read
         for start in range(0, len(ask), size):
@@ -99,7 +104,8 @@ class Waves:
         items: list[Item] = []
         unchanged: list[Synced] = []
         for row, rendered, crm_id, adopted in updates:
-            values = rendered.for_update(current.get(crm_id))
+            there = current.get(crm_id)
+            values = rendered.for_replacement(there) if replaced else rendered.for_update(there)
             if adopted and self._destination.contact.key:
                 values[self._destination.contact.key] = row.marker
             if values:
@@ -176,8 +182,8 @@ class Waves:
             number=self._destination.numbers[source[0].number],
         )
 
-    @staticmethod
     def _record(
+        self,
         row: Delivery,
         rendered: Rendered,
         contact_crm_id: str,
@@ -185,12 +191,19 @@ class Waves:
     ) -> Record:
         links = {"contact": contact_crm_id, **extra.get(contact_crm_id, {})}
         if row.crm_id is None:
-            return Record(key=row.marker, fields=rendered.for_create(), linked_crm_ids=links)
+            return Record(
+                key=row.marker,
+                fields=rendered.for_create(),
+                linked_crm_ids=links,
+                contact_crm_id=contact_crm_id,
+            )
+        replaced = self._destination.message.name in self._destination.limits.replaced
         # A record that was found by looking it up may have been written without its links.
         return Record(
             key=row.marker,
-            fields=rendered.for_update(None),
+            fields=rendered.for_create() if replaced else rendered.for_update(None),
             crm_id=row.crm_id,
+            contact_crm_id=contact_crm_id,
             linked_crm_ids={} if row.content_hash else links,
         )
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import perf_counter
 
 import structlog
@@ -35,6 +35,8 @@ from connector.ledger.lanes import (
 )
 from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
+from connector.ledger.succession import take_over
+from connector.model.record import RecordKind
 from connector.waiting import wait_for_any
 
 log = structlog.get_logger()
@@ -155,7 +157,7 @@ class Worker:
         def work(connection: Connection) -> dict[str, int]:
             check_lease(connection, held.lease)
             now = self._ledger.now(connection)
-            counts = deliveries.take_over(
+            counts = take_over(
                 connection,
                 self._destination.name,
                 repeatable=self._destination.repeatable,
@@ -190,6 +192,7 @@ class Worker:
             self._ledger,
             self._destination.name,
             repeatable=self._destination.repeatable,
+            repeatable_for=self._repeatable_for(),
             on_deleted=self._destination.on_deleted,
             lanes_at_once=1 if half_open else LANES_AT_ONCE,
         )
@@ -224,6 +227,12 @@ class Worker:
             wait = self._tuning.backoff_min * 2 ** max(0, gatekeeper.failures - 1)
             return min(wait, self._tuning.breaker_min) if gatekeeper.failures else 0.0
         return 0.0
+
+    def _repeatable_for(self) -> dict[RecordKind, timedelta]:
+        """Return until how long after it was first sent a create may start to go again."""
+        longest = timedelta(seconds=self._tuning.send_gate + self._tuning.request_timeout)
+        spans = self._destination.repeatable_for
+        return {kind: span - longest for kind, span in spans.items()}
 
     async def _heed_schema(self, suspects: dict[int, str], gatekeeper: Gatekeeper) -> None:
         """Look at the schema again if the CRM refused records for a field that may be gone.

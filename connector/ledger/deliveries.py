@@ -5,21 +5,20 @@ written, and is looked up before it is written again. Every function that change
 in a transaction that has checked the lease and locked the lanes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, case, or_, select, true, update
+from sqlalchemy import Connection, case, literal, or_, select, true, update
 
-from connector.ledger.schema import delivery, lane
+from connector.ledger.schema import Instant, delivery, lane
 from connector.ledger.updates import update_rows
 from connector.model.record import RecordKind
 
 OPEN = ("pending", "in_flight")
 IN_DOUBT = "in_doubt"
-POISON_CRASHES = 5
-"""Deaths in a row after which a row is parked as poison; fewer would let plain restarts park it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,8 @@ class Delivery:
     error_code: str | None
     queued_at: datetime
     gone_at: datetime | None
+    sent_body: bytes | None = None
+    """What was sent, for a create that may be repeated only byte by byte."""
 
 
 _COLUMNS = tuple(delivery.c[name] for name in Delivery.__slots__)
@@ -124,12 +125,19 @@ def linked_elsewhere(
 
 
 def begin(
-    connection: Connection, ids: Collection[int], *, now: datetime, verify_at: datetime
+    connection: Connection,
+    ids: Collection[int],
+    *,
+    now: datetime,
+    verify_at: datetime,
+    bodies: Mapping[int, bytes] = MappingProxyType({}),
 ) -> set[int]:
     """Write down the intent to send these; return the ids of those that may be sent.
 
-    A row that is not ``pending`` any more is left out; so is a vanished contact that was not.
+    A row that is not ``pending`` any more is left out, unless it is a vanished contact, or in doubt
+    with one of ``bodies`` to be sent again: then its ``sent_at`` stays that of the first time.
     """
+    again = (delivery.c.state == "in_flight") & delivery.c.sent_body.is_not(None)
     begun = connection.execute(
         update(delivery)
         .where(
@@ -137,6 +145,7 @@ def begin(
             or_(
                 delivery.c.state == "pending",
                 (delivery.c.state == "parked") & (delivery.c.error_code == "vanished"),
+                again & delivery.c.id.in_(list(bodies)),
             ),
         )
         .values(
@@ -144,7 +153,7 @@ def begin(
             attempts=delivery.c.attempts + 1,
             crash_count=delivery.c.crash_count + 1,
             lookups=0,
-            sent_at=now,
+            sent_at=case((again, delivery.c.sent_at), else_=literal(now, Instant())),
             verify_at=verify_at,
             error_code=None,
             error_detail=None,
@@ -153,7 +162,10 @@ def begin(
         )
         .returning(delivery.c.id)
     ).scalars()
-    return set(begun)
+    found = set(begun)
+    kept = [{"id": row_id, "sent_body": body} for row_id, body in bodies.items() if row_id in found]
+    update_rows(connection, delivery, kept)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +204,7 @@ def settle_synced(connection: Connection, rows: Sequence[Synced], *, now: dateti
                 "parked_at": None,
                 "synced_at": now,
                 "gone_at": row.gone_at,
+                "sent_body": None,
             }
             for row in rows
         ],
@@ -243,6 +256,7 @@ def settle_pending(
         "error_code": None,
         "error_detail": None,
         "parked_at": None,
+        "sent_body": None,
     }
     if not counts:
         values["attempts"] = case(
@@ -277,6 +291,8 @@ def settle_parked(connection: Connection, rows: Sequence[Parked], *, now: dateti
             "parked_at": now,
             "crash_count": 0,
         }
+        if row.code != IN_DOUBT:
+            values["sent_body"] = None
         if row.gone_at is not None:
             values |= {"gone_at": row.gone_at, "crm_id": None, "content_hash": None}
         connection.execute(update(delivery).where(delivery.c.id == row.id).values(**values))
@@ -300,7 +316,13 @@ def settle_failed(connection: Connection, ids: Collection[int], *, code: str, de
         connection.execute(
             update(delivery)
             .where(delivery.c.id.in_(ids))
-            .values(state="pending", crash_count=0, error_code=code, error_detail=detail[:500])
+            .values(
+                state="pending",
+                crash_count=0,
+                error_code=code,
+                error_detail=detail[:500],
+                sent_body=None,
+            )
         )
 
 
@@ -310,41 +332,11 @@ def settle_skipped(connection: Connection, ids: Collection[int], *, reason: str)
         connection.execute(
             update(delivery)
             .where(delivery.c.id.in_(ids))
-            .values(state="skipped", error_code=reason, error_detail=None, parked_at=None)
+            .values(
+                state="skipped",
+                error_code=reason,
+                error_detail=None,
+                parked_at=None,
+                sent_body=None,
+            )
         )
-
-
-def take_over(
-    connection: Connection,
-    destination: str,
-    *,
-    repeatable: Collection[RecordKind],
-    now: datetime,
-) -> dict[str, int]:
-    """Sort out what the last holder left ``in_flight``; return how many rows went each way.
-
-    Rows whose write can be repeated go back to ``pending``; the others are in doubt until they are
-    looked up. Rows that were in flight at five deaths in a row are parked as poison.
-    """
-    left = (delivery.c.destination == destination) & (delivery.c.state == "in_flight")
-    poisoned = connection.execute(
-        update(delivery)
-        .where(left, delivery.c.crash_count >= POISON_CRASHES)
-        .values(
-            state="parked",
-            error_code="poison",
-            error_detail="the connector died five times in a row while writing this record",
-            parked_at=now,
-        )
-    ).rowcount
-    again = connection.execute(
-        update(delivery)
-        .where(left, or_(delivery.c.record.in_(repeatable), delivery.c.crm_id.is_not(None)))
-        .values(state="pending", error_code=None, error_detail=None)
-    ).rowcount
-    doubtful = connection.execute(
-        update(delivery)
-        .where(left, or_(delivery.c.error_code.is_(None), delivery.c.error_code != IN_DOUBT))
-        .values(error_code=IN_DOUBT, error_detail="the connector stopped while writing this record")
-    ).rowcount
-    return {"poisoned": poisoned, "again": again, "in_doubt": doubtful}

@@ -8,7 +8,18 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Table, and_, column, update, values
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    LargeBinary,
+    Table,
+    and_,
+    cast,
+    column,
+    update,
+    values,
+)
 
 _SIZES: Final = (256, 64, 16, 4, 1)
 """Rows of one statement. Only these, so that the database meets the same few texts again."""
@@ -53,7 +64,7 @@ class _Statement:
         compiled = (
             update(table)
             .where(and_(*[table.c[key] == given.c[key] for key in keys]))
-            .values({name: given.c[name] for name in names if name not in keys})
+            .values({name: _typed(given.c[name]) for name in names if name not in keys})
             .compile(dialect=dialect)
         )
         self._text = str(compiled)
@@ -72,6 +83,11 @@ class _Statement:
             self._text,
             tuple(flat) if self._binds is None else dict(zip(self._binds, flat, strict=True)),
         )
+
+
+def _typed(given: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Tell PostgreSQL the type of bytes: a list of nothing but NULLs is text to it."""
+    return cast(given, given.type) if isinstance(given.type, LargeBinary) else given
 
 
 @functools.lru_cache(maxsize=256)

@@ -69,7 +69,8 @@ class Mapping:
     message: MessageMapping
     requests: ReadOnly[str, Any] = field(default_factory=dict)
     """What the mapping language leaves to a REST adapter, as it stands in the file: ``auth``,
-    ``limits``, ``ping``, ``errors``, and the requests within ``contact`` and ``message``."""
+    ``limits``, ``ping``, ``setup``, ``errors``, and ``contact`` and ``message`` with their
+    requests; of their ``fields`` only the names."""
     sources: tuple[Source, ...] = field(default=(), repr=False, compare=False)
     """The file itself, then those it extends."""
 

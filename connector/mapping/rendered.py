@@ -43,6 +43,18 @@ class Rendered:
             )
         }
 
+    def for_replacement(self, current: Mapping[str, JsonScalar] | None) -> dict[str, FieldValue]:
+        """Return the whole record, for a CRM whose update replaces it.
+
+        What must not overwrite a value is what ``current`` holds of it.
+        """
+        theirs = {
+            name: value
+            for name in self.create_only | self.if_empty
+            if not is_nothing(value := (current or {}).get(name))
+        }
+        return {**self.fields, **theirs}
+
 
 def _spell(value: object) -> Any:
     if isinstance(value, datetime):  # in a table of its own, so that no text is taken for a time

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from jinja2 import TemplateError, Undefined
+from jinja2 import Undefined
 from markupsafe import Markup
 
 from connector.errors import RenderError
@@ -19,22 +19,16 @@ from connector.template.clean import clean_name, clean_text
 from connector.template.filters import is_nothing
 from connector.template.html import text_as_html
 from connector.template.reading import Template
-from connector.template.sandbox import OUTPUT_LIMIT, OutputTooLongError, Roots, Sandbox
+from connector.template.sandbox import (
+    FAILURES,
+    OUTPUT_LIMIT,
+    OutputTooLongError,
+    Roots,
+    Sandbox,
+)
 
 Maker = Callable[[Roots], Any]
 """Gives a field's value from the views, ``None`` for nothing."""
-
-_FAILURES: Final = (
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    RecursionError,
-    TemplateError,
-    OutputTooLongError,
-)
-"""What a template may end in where a record's values do not fit its operators and filters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +69,7 @@ class Section:
         for key, make in self._makers:
             try:
                 value = make(roots)
-            except _FAILURES as error:
+            except FAILURES as error:
                 raise RenderError(
                     f"{self._name}.fields.{key}: the template fails for this record "
                     f"({type(error).__name__})",

@@ -30,10 +30,11 @@ SPEC: Final = frozenset({"value", "write", "required"})
 
 _CONTACT: Final = ("object", "key", "match", "on_many", "fields")
 _MESSAGE: Final = ("object", "key", "granularity", "fields", "associate")
+_SECTIONS: Final = {"contact": _CONTACT, "message": _MESSAGE}
 _ASSOCIATED: Final = ("deal", "ticket")
 
 _REST: Final = "rest"
-_REST_TABLES: Final = ("auth", "limits", "ping", "errors")
+_REST_TABLES: Final = ("auth", "limits", "ping", "setup", "errors")
 _REST_KEYS: Final = (
     *("once", "on_doubt", "key_ttl", "batch"),
     *("find", "read", "lookup", "create", "update", "put", "list", "delete", "erase"),
@@ -60,18 +61,13 @@ class Tables:
     def read(self) -> tuple[ContactMapping | None, MessageMapping | None, dict[str, Any]]:
         """Return the two sections, ``None`` where one cannot be made, and what is left to REST."""
         self._check_keys((), self._data, ("contact", "message"), _REST_TABLES)
-        contact = self._section("contact", _CONTACT)
-        message = self._section("message", _MESSAGE)
+        tables = {name: self._section(name, known) for name, known in _SECTIONS.items()}
+        contact, message = self._contact(tables["contact"]), self._message(tables["message"])
         requests = {key: each for key, each in self._data.items() if key in _REST_TABLES}
-        if self._rest:
-            requests |= {
-                name: {key: each for key, each in section.items() if key not in known}
-                for name, section, known in (
-                    ("contact", contact, _CONTACT),
-                    ("message", message, _MESSAGE),
-                )
-            }
-        return self._contact(contact), self._message(message), requests
+        for name, mapping in (("contact", contact), ("message", message)):
+            if self._rest and mapping is not None:
+                requests[name] = {**tables[name], "fields": tuple(mapping.fields)}
+        return contact, message, requests
 
     def _section(self, name: str, known: Collection[str]) -> ReadOnly[str, Any]:
         section = self._data.get(name)
@@ -127,6 +123,8 @@ class Tables:
         if not isinstance(raw, dict):
             self._complain(path, "is not a table", expected='such as deal = "newest_open"')
             return {}
+        if self._rest and raw:
+            self._complain(path, "is not for a REST mapping, which has no search for deals")
         for name, which in raw.items():
             if name not in _ASSOCIATED:
                 self._unknown((*path, name), _ASSOCIATED)

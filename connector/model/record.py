@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 RecordKind = Literal["contact", "message", "conversation"]
@@ -33,7 +33,11 @@ class Record:
     fields: Mapping[str, FieldValue]
     crm_id: str | None = None
     linked_crm_ids: Mapping[str, str] = field(default_factory=dict)
-    """The records this one belongs to, by role: ``contact``, ``deal``, ``ticket``."""
+    """The records this one is to be linked to, by role: ``contact``, ``deal``, ``ticket``."""
+    contact_crm_id: str | None = None
+    """The contact it belongs to, also where the link is there already."""
+    body: bytes | None = None
+    """What is to be sent, byte by byte, for an object of ``Limits.repeatable_for``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,15 @@ class Limits:
     erase: int = 100
     repeatable: frozenset[str] = frozenset()
     """Objects for which repeating an upsert by key can not make a second record."""
+    repeatable_for: Mapping[str, timedelta] = field(default_factory=dict)
+    """Objects whose create may be repeated for so long after it was first sent, if the bytes are
+    the same. The adapter has ``write_body``."""
+    untraceable: frozenset[str] = frozenset()
+    """Objects that ``find`` can not look up by our key: nothing resolves a create in doubt."""
+    unsure: frozenset[str] = frozenset()
+    """Objects for which ``find`` may miss a record that is there: not found proves nothing."""
+    replaced: frozenset[str] = frozenset()
+    """Objects whose update replaces the whole record, so that it has to be given whole."""
     concurrency: int = 1
     """Calls of ``upsert`` that may run side by side; more than 1 only where ``upsert`` takes 1."""
     find_lag: float = 0.0
@@ -113,7 +126,8 @@ class Change:
     """One thing ``setup`` creates, or would."""
 
     what: str
-    state: Literal["present", "wanted", "created", "refused"]
+    state: Literal["present", "wanted", "created", "refused", "absent"]
+    """``absent`` is not there and nothing that could be created: ``detail`` says what it costs."""
     detail: str = ""
 
 

@@ -32,7 +32,12 @@ async def check_destination(
         ), None
     found = [Finding(f"{name}.mapping", "ok", f"{mapping.file} is well formed", destination=name)]
     build = Build(config, ledger, {name: mapping}, read_labels(config), our_numbers(config))
-    destination = build.destination(name)
+    try:
+        destination = build.destination(name)
+    except ConfigError as error:
+        return findings_of(
+            error.problems, name=f"{name}.mapping", destination=name, remedy="mend the mapping"
+        ), None
     try:
         account = await destination.adapter.account()
     except (CrmError, ConfigError) as error:
@@ -117,6 +122,8 @@ def _judge_key(what: str, name: str, change: Change) -> Finding:
             return Finding(what, "ok", detail, destination=name)
         case "wanted":
             return Finding(what, "fail", f"lacks {detail}", f"connector setup {name} --apply", name)
+        case "absent":
+            return Finding(what, "warn", detail, "add it to the mapping, if the CRM can", name)
         case "refused":
             return Finding(what, "fail", detail, "see the mapping's `key`, and the CRM", name)
 

@@ -3,6 +3,7 @@
 Nothing here decides anything; it only hands each part what it needs.
 """
 
+import dataclasses
 import os
 import socket
 from collections.abc import Callable
@@ -12,10 +13,12 @@ from datetime import timedelta
 from typing import Any
 
 from connector.clock import SystemClock
+from connector.config.lines import locate
 from connector.config.models import Config, DestinationSettings
 from connector.config.paths import resolve_labels_path
 from connector.crm.registry import build_adapter
 from connector.deliver.destination import Destination, RenderSettings
+from connector.errors import ConfigError, Problem
 from connector.ledger import destinations as ledger_destinations
 from connector.ledger.audit import Scope
 from connector.ledger.engine import open_engine
@@ -24,7 +27,7 @@ from connector.mapping.labels import Labels, load_labels
 from connector.mapping.load import load_mapping
 from connector.mapping.models import Mapping
 from connector.model.number import Number
-from connector.model.record import CrmObject
+from connector.model.record import CrmObject, RecordKind
 from connector.record.recorder import Recorder
 from connector.record.routing import NumberConfig, Route
 
@@ -116,21 +119,25 @@ class Build:
         mapping = self.mappings[name]
         contact = CrmObject(name=mapping.contact.object, kind="contact", key=mapping.contact.key)
         message = CrmObject(name=mapping.message.object, kind="message", key=mapping.message.key)
-        connection = build_adapter(
-            settings,
-            destination=name,
-            contact=contact,
-            message=message,
-            requests=mapping.requests,
-            request_timeout=self.config.tuning.request_timeout,
-            clock=SystemClock(),
-            used=self._used_today(name),
-            rotated=self.ledger.query(ledger_destinations.load_refresh_token, name),
-            on_rotated=lambda token: self.ledger.write(
-                ledger_destinations.save_refresh_token, name, token
-            ),
-            transport=transport,
-        )
+        try:
+            connection = build_adapter(
+                settings,
+                destination=name,
+                contact=contact,
+                message=message,
+                requests=mapping.requests,
+                request_timeout=self.config.tuning.request_timeout,
+                clock=SystemClock(),
+                used=self._used_today(name),
+                rotated=self.ledger.query(ledger_destinations.load_refresh_token, name),
+                on_rotated=lambda token: self.ledger.write(
+                    ledger_destinations.save_refresh_token, name, token
+                ),
+                transport=transport,
+            )
+        except ConfigError as error:
+            problems = [self._place(problem, name, mapping) for problem in error.problems]
+            raise ConfigError(problems, remedy=error.remedy) from None
         return Destination(
             name=name,
             adapter=connection.adapter,
@@ -148,9 +155,31 @@ class Build:
             batch_wait=settings.company_wait,
             country=self._country(settings),
             on_deleted=self._on_deleted(settings),
-            on_doubt=mapping.message.on_doubt or "park",
-            create_only=mapping.message.once == "none",
+            repeat_in_doubt=self._repeat_in_doubt(mapping),
         )
+
+    def _place(self, problem: Problem, name: str, mapping: Mapping) -> Problem:
+        """Say in which file, and where in it, a problem is that an adapter found."""
+        if problem.path:
+            return mapping.problem(
+                problem.path, problem.message, expected=problem.expected, nearest=problem.nearest
+            )
+        if problem.file:
+            return problem
+        file = self.config.file
+        table = ("destinations", name)
+        source = file.read_text(encoding="utf-8")
+        line = locate(source, (*table, *problem.key.split("."))) or locate(source, table)
+        key = ".".join((*table, problem.key))
+        return dataclasses.replace(problem, file=str(file), key=key, line=line)
+
+    @staticmethod
+    def _repeat_in_doubt(mapping: Mapping) -> frozenset[RecordKind]:
+        kinds: MappingOf[RecordKind, str | None] = {
+            "contact": mapping.contact.on_doubt,
+            mapping.message.granularity: mapping.message.on_doubt,
+        }
+        return frozenset(kind for kind, on_doubt in kinds.items() if on_doubt == "repeat")
 
     def _used_today(self, name: str) -> dict[str, float]:
         """Return what was spent of today's allowance before this process held the destination."""

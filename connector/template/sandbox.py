@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, Undefined, nodes
+from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -31,6 +31,19 @@ Bound = Callable[[Roots], Any]
 
 class OutputTooLongError(Exception):
     """A template renders to more than ``OUTPUT_LIMIT`` characters."""
+
+
+FAILURES: Final = (
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    TemplateError,
+    OutputTooLongError,
+)
+"""What a template may end in where values do not fit its operators and filters."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):

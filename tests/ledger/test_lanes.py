@@ -13,7 +13,6 @@ from connector.ledger.deliveries import (
     open_deliveries,
     settle_parked,
     settle_synced,
-    take_over,
 )
 from connector.ledger.lanes import (
     LaneRest,
@@ -27,6 +26,7 @@ from connector.ledger.lanes import (
 )
 from connector.ledger.ledger import Ledger
 from connector.ledger.schema import delivery, lane
+from connector.ledger.succession import take_over
 
 
 def _wanted(contact_id: int, record: str, source: str, **more: object) -> Wanted:
