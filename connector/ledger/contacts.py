@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from connector.errors import LedgerError
 from connector.ledger.insertion import insert_new
-from connector.ledger.reviews import open_review
-from connector.ledger.schema import alias, contact, review
+from connector.ledger.schema import alias, contact
 from connector.ledger.updates import update_rows
 from connector.model.identity import Alias
 
@@ -206,49 +205,3 @@ def _store_aliases(connection: Connection, people: Iterable[Person], known: Know
     if len(insert_new(connection, alias, new)) < len(new):
         raise RaceLostError("another process stored one of these aliases first")
     update_rows(connection, alias, moved, keys=("scope", "kind", "value"))
-
-
-def review_recycled(
-    connection: Connection, pairs: Sequence[tuple[Person, Person]], *, now: datetime
-) -> None:
-    """Open a review for each pair (who has the phone now, who else was seen with it), once."""
-    for holder, other in pairs:
-        if holder.id == other.id or _is_reviewed(connection, holder, other):
-            continue
-        candidate = {"contact_id": other.id, "contact": other.key}
-        open_one = connection.execute(
-            select(review.c.id, review.c.candidates).where(
-                review.c.kind == "recycled_number",
-                review.c.contact_id == holder.id,
-                review.c.resolved_at.is_(None),
-            )
-        ).one_or_none()
-        if open_one is None:
-            open_review(
-                connection,
-                kind="recycled_number",
-                destination="",
-                contact_id=holder.stored_id,
-                candidates=[candidate],
-                now=now,
-            )
-        else:
-            connection.execute(
-                update(review)
-                .where(review.c.id == open_one.id)
-                .values(candidates=[*open_one.candidates, candidate])
-            )
-
-
-def _is_reviewed(connection: Connection, holder: Person, other: Person) -> bool:
-    """Say whether a person was asked, or is being asked, about these two."""
-    rows = connection.execute(
-        select(review.c.contact_id, review.c.candidates).where(
-            review.c.kind == "recycled_number", review.c.contact_id.in_((holder.id, other.id))
-        )
-    )
-    return any(
-        {row.contact_id, candidate.get("contact_id")} == {holder.id, other.id}
-        for row in rows
-        for candidate in row.candidates or ()
-    )

@@ -44,6 +44,8 @@ def merge_contacts(connection: Connection, *, survivor: int, loser: int, now: da
         if state == "parked":
             parked.add(destination)
         priority = _priority(connection, (ours, theirs))
+        if ours != theirs and _is_empty(connection, theirs):
+            connection.execute(delete(lane).where(lane.c.id == theirs))
         wake_lanes(connection, {ours: priority, theirs: priority}, now=now)
     _settle_reviews(connection, survivor=survivor, loser=loser, parked=parked, now=now)
     connection.execute(
@@ -68,6 +70,13 @@ def _lanes(
         destination: (ids.get(contacts[0]), ids.get(contacts[1]))
         for destination, ids in sorted(found.items())
     }
+
+
+def _is_empty(connection: Connection, lane_id: int) -> bool:
+    found = connection.execute(
+        select(delivery.c.id).where(delivery.c.lane_id == lane_id).limit(1)
+    ).first()
+    return found is None
 
 
 def _priority(connection: Connection, lanes: Collection[int]) -> int:

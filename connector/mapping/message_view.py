@@ -63,10 +63,15 @@ class MessageView:
 
     @Lazy
     def content(self) -> Mapping[str, Any]:
-        """Return what was understood of the message, masked, and marked if it was deleted."""
-        content = mask_content(self._message.content, self._setting.mask)
+        """Return what was understood of the message, masked, and marked if it was deleted.
+
+        A failure that was overtaken by proof of delivery is left out.
+        """
+        content = dict(mask_content(self._message.content, self._setting.mask))
         if self._message.deleted_at is not None:
-            return {**content, "deleted": True}
+            content["deleted"] = True
+        if self.status != "failed":
+            content.pop("failure", None)
         return content
 
     @Lazy

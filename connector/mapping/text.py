@@ -13,6 +13,7 @@ from markupsafe import Markup
 from connector.mapping.content import Content, strings, table, tables, word, words_at
 from connector.mapping.markup import spoken
 from connector.mapping.words import Words, words_of
+from connector.model.failures import explain_failure
 
 LIMIT: Final = 30_000
 """Characters a text may have; WhatsApp itself stops at 4,096 for most kinds."""
@@ -30,7 +31,9 @@ def message_text(kind: str, content: Content, *, language: str) -> str:
     if content.get("placeholder"):
         return f"[{words['placeholder']}]"
     body = _KINDS.get(kind, _of_unknown)(content, words)
-    text = "\n".join([*_before(content, words), body, *_after(content, words)])
+    text = "\n".join(
+        [*_before(content, words), body, *_after(content, words), *_failed(content, language)]
+    )
     return text if len(text) <= LIMIT else f"{text[: LIMIT - 1]}…"
 
 
@@ -56,6 +59,11 @@ def _after(content: Content, words: Words) -> Iterator[str]:
     emojis = [emoji for each in tables(content, "reactions") if (emoji := word(each, "emoji"))]
     if emojis:
         yield _named(words["reactions"], " ".join(emojis))
+
+
+def _failed(content: Content, language: str) -> Iterator[str]:
+    if failure := table(content, "failure"):
+        yield _named(words_of(language)["failed"], explain_failure(failure, language=language))
 
 
 def _of_text(content: Content, words: Words) -> str:
@@ -163,6 +171,21 @@ def _of_system(content: Content, words: Words) -> str:
     return _named(words["notice"], word(table(content, "system"), "body"))
 
 
+def _of_call(content: Content, words: Words) -> str:
+    call = table(content, "call")
+    seconds = call.get("seconds")
+    if not isinstance(seconds, int | float) or seconds <= 0:
+        return _named(words["call"], words["missed"])
+    minutes, rest = divmod(round(seconds), 60)
+    return _named(words["call"], f"{minutes} min {rest} s" if minutes else f"{rest} s")
+
+
+def _of_unsupported(content: Content, words: Words) -> str:
+    """Say that WhatsApp did not hand it over, and what it was, where that is known."""
+    kind = word(table(content, "unsupported"), "type")
+    return _named(words["unsupported"], words.get(kind, kind.replace("_", " ")))
+
+
 def _of_welcome(_: Content, words: Words) -> str:
     return f"[{words['welcome']}]"
 
@@ -191,6 +214,8 @@ _KINDS: Final[Mapping[str, Callable[[Content, Words], str]]] = {
     "order": _of_order,
     "reaction": _of_reaction,
     "system": _of_system,
+    "unsupported": _of_unsupported,
+    "call": _of_call,
     "request_welcome": _of_welcome,
     "media_placeholder": _of_placeholder,
 }

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from connector.ledger.contacts import find_contacts, review_recycled, store_contacts
+from connector.ledger.contacts import Person, find_contacts, store_contacts
 from connector.ledger.merging import merge_contacts
+from connector.ledger.recycled import Party, review_recycled
 from connector.model.events import Event, LearnEvent, LinkEvent, MessageEvent
 from connector.model.identity import Alias
 from connector.record.resolve import Resolution, Sighting, aliases_of, resolve
@@ -69,9 +70,10 @@ def meet(
     for survivor, loser in resolution.merged:
         lasting = survivor.lasting.stored_id
         merge_contacts(connection, survivor=lasting, loser=loser.stored_id, now=now)
-    review_recycled(
-        connection,
-        [(holder.lasting, other.lasting) for holder, other in resolution.recycled],
-        now=now,
-    )
+    for holder, other in resolution.recycled:
+        review_recycled(connection, _party(holder), _party(other), now=now)
     return resolution
+
+
+def _party(person: Person) -> Party:
+    return Party(person.lasting.stored_id, person.lasting.key)

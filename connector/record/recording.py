@@ -137,14 +137,16 @@ class _Recording:
             self._count(item, "new" if person is not None and person.changed else "duplicate")
             return
         row = self._row(item, event, person)
-        seen = row.seen
+        seen, failed = row.seen, row.status == "failed"
         changed = self._add(item, event, row, person)
         if row.seen and not seen:
             self._fresh[row] = item
             if not item.backfill:
                 self._report.lags.append((item.received_at - event.at).total_seconds())
         elif changed and seen:
-            part = "status" if isinstance(event, StatusEvent) else "content"
+            # That a message was not delivered is said in its text, and taken back there.
+            only_status = isinstance(event, StatusEvent) and not failed and row.status != "failed"
+            part = "status" if only_status else "content"
             self._again.setdefault(row, (item, set()))[1].add(part)
         self._count(item, "new" if changed else "duplicate")
 
