@@ -33,6 +33,7 @@ _COOLDOWNS: Final[Mapping[str, timedelta]] = {
 }
 """By ``policyName``. A day's allowance ends at the account's midnight; asking again each hour costs
 a call and needs no time zone."""
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _MOVING: Final = 477
 _LONGEST_MOVE: Final = timedelta(hours=24)
 
@@ -99,9 +100,6 @@ class HubSpotSettings(AdapterSettings):
                 remedy="look at the limits under Settings > Account in HubSpot",
             )
         return super().refusal(response)
-
-
-_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def _number(response: httpx.Response, name: str) -> int | None:
