@@ -16,6 +16,7 @@ from connector.ledger.deliveries import OPEN, Parked, settle_parked, taken_crm_i
 from connector.ledger.lanes import lock_lanes, wake_lanes
 from connector.ledger.schema import delivery, lane
 from connector.ledger.sweeps import Held
+from connector.model.record import RecordKind
 
 BACKFILL: Final = 10
 """The priority of what is in no hurry."""
@@ -164,23 +165,29 @@ def _destination(connection: Connection, row: Held) -> str:
     return name
 
 
-def wake_sleeping(connection: Connection, destination: str, *, now: datetime) -> list[int]:
-    """Wake lanes that have open work and no due time, which must never be; return the rows' ids.
+@dataclass(frozen=True, slots=True)
+class Sleeping:
+    """Open work on a lane that nobody will ever look at."""
+
+    id: int
+    lane_id: int
+    record: RecordKind
+    marker: str
+
+
+def sleeping_deliveries(connection: Connection, destination: str) -> list[Sleeping]:
+    """Return open deliveries whose lane has no due time, which must never be.
 
     A lane whose contact waits for a person stands still on purpose.
     """
-    stopped = (
-        select(delivery.c.lane_id)
-        .where(
-            delivery.c.destination == destination,
-            delivery.c.record == "contact",
-            delivery.c.state == "parked",
-            delivery.c.crm_id.is_(None),
-        )
-        .scalar_subquery()
+    stopped = select(delivery.c.lane_id).where(
+        delivery.c.destination == destination,
+        delivery.c.record == "contact",
+        delivery.c.state == "parked",
+        delivery.c.crm_id.is_(None),
     )
-    asleep = (
-        select(delivery.c.id, delivery.c.lane_id)
+    rows = connection.execute(
+        select(delivery.c.id, delivery.c.lane_id, delivery.c.record, delivery.c.marker)
         .join(lane, lane.c.id == delivery.c.lane_id)
         .where(
             delivery.c.destination == destination,
@@ -190,10 +197,20 @@ def wake_sleeping(connection: Connection, destination: str, *, now: datetime) ->
         )
         .order_by(delivery.c.id)
     )
-    lanes = {row.lane_id for row in connection.execute(asleep)}
-    if not lanes:
-        return []
+    return [Sleeping(*tuple(row)) for row in rows]
+
+
+def wake_sleeping(connection: Connection, ids: Collection[int], *, stamp: datetime) -> None:
+    """Wake the lanes of deliveries, and give those the stamp, so that they can be waited for."""
+    lanes = set(
+        connection.execute(
+            select(delivery.c.lane_id).where(delivery.c.id.in_(sorted(ids)))
+        ).scalars()
+    )
     lock_lanes(connection, lanes)
-    found = connection.execute(asleep).all()
-    wake_lanes(connection, {row.lane_id: BACKFILL for row in found}, now=now)
-    return [row.id for row in found]
+    connection.execute(
+        update(delivery)
+        .where(delivery.c.id.in_(sorted(ids)), delivery.c.state.in_(OPEN))
+        .values(queued_at=stamp)
+    )
+    _wake(connection, lanes, now=stamp)

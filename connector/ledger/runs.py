@@ -123,14 +123,19 @@ def last_tick(connection: Connection, job: str) -> datetime | None:
     return found
 
 
-def last_done(connection: Connection, job: str, destination: str) -> Run | None:
-    """Return the newest run of a job that came to its end."""
-    row = connection.execute(
+def last_done(
+    connection: Connection, job: str, destination: str, *, scheduled: bool = False
+) -> Run | None:
+    """Return the newest run of a job that came to its end, or the newest that had a tick."""
+    query = (
         select(run)
         .where(run.c.job == job, run.c.destination == destination, run.c.state == "done")
         .order_by(run.c.id.desc())
         .limit(1)
-    ).one_or_none()
+    )
+    if scheduled:
+        query = query.where(run.c.tick.is_not(None))
+    row = connection.execute(query).one_or_none()
     return None if row is None else _run(row)
 
 

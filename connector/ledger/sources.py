@@ -88,4 +88,5 @@ def _message(row: Row[Any]) -> Message:
         status=row.status,
         status_at=row.status_at,
         deleted_at=row.deleted_at,
+        purged=row.purged_at is not None,
     )

@@ -194,24 +194,28 @@ def held_by_marker(
     return [_held(row) for row in rows]
 
 
-def keep_checked(
-    connection: Connection, prints: Sequence[tuple[Held, str | None]], *, at: datetime
-) -> None:
-    """Keep what the CRM returned for records, asked for at ``at``. One renewed meanwhile is left.
+@dataclass(frozen=True, slots=True)
+class Print:
+    """The fingerprint of what a CRM returned for a row of this generation."""
 
-    Without a fingerprint the one that is known stays.
-    """
+    id: int
+    generation: int
+    crm_hash: str | None
+
+
+def keep_prints(connection: Connection, prints: Sequence[Print], *, at: datetime) -> None:
+    """Keep what a CRM returned, asked for at ``at``. A row that was renewed meanwhile is left."""
     update_rows(
         connection,
         delivery,
         [
             {
-                "id": row.id,
-                "generation": row.generation,
-                "crm_hash": fresh or row.crm_hash,
+                "id": each.id,
+                "generation": each.generation,
+                "crm_hash": each.crm_hash,
                 "checked_at": at,
             }
-            for row, fresh in prints
+            for each in prints
         ],
         keys=("id", "generation"),
     )

@@ -41,6 +41,8 @@ class Message:
     status: str | None = None
     status_at: datetime | None = None
     deleted_at: datetime | None = None
+    purged: bool = False
+    """Whether its content was dropped for its age: what a CRM holds of it stays as it is."""
 
 
 def advances(status: str, *, over: str | None) -> bool:

@@ -39,8 +39,12 @@ class Courtesy:
         self._errand = errand
         self._account = account
         self._terms = terms
-        self.calls = 0
-        """Requests made so far, those that failed included."""
+        self._calls = 0
+
+    def take_calls(self) -> int:
+        """Return how many requests were made since this was asked last."""
+        calls, self._calls = self._calls, 0
+        return calls
 
     async def ask(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do ``work`` once the CRM has time for it, and again where it was away for a moment.
@@ -54,7 +58,7 @@ class Courtesy:
                     try:
                         return await work()
                     finally:
-                        self.calls += tally.calls
+                        self._calls += tally.calls
             except CrmThrottledError as error:
                 await self._throttle(error)
             except CrmAccessError as error:

@@ -55,6 +55,20 @@ class Ending:
     error: str | None = None
 
 
+Snapshot = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""A run's place, and its counts so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one slice of a job came to."""
+
+    last: bool
+    """Whether its step is done."""
+    along: Callable[[Connection], object] | None = None
+    """What is to be written down together with the place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Errand:
     """One run in the hands of its job."""
@@ -65,26 +79,33 @@ class Errand:
     stop: asyncio.Event
 
     async def save(
-        self,
-        cursor: Mapping[str, Any],
-        counts: Mapping[str, Any],
-        *,
-        along: Callable[[Connection], object] | None = None,
+        self, snapshot: Callable[[], Snapshot], *, along: Callable[[Connection], object] | None
     ) -> None:
-        """Keep the place together with what was done up to it; ``along`` is that work.
+        """Keep the place together with what was done up to it; ``along`` is that work, if any.
 
-        Raises ``WithdrawnError`` where the run is not wanted any more, and undoes the work.
+        ``snapshot`` is taken after it. Raises ``WithdrawnError`` where the run is not wanted any
+        more, and undoes the work.
         """
 
         def work(connection: Connection) -> None:
             check_lease(connection, self.held.lease)
             if along is not None:
                 along(connection)
+            cursor, counts = snapshot()
             if not keep_run(connection, self.run.id, cursor=cursor, counts=counts):
                 raise WithdrawnError
 
         await self.ledger.write(work)
         self.require_time()
+
+    async def write(self, work: Callable[[Connection], object]) -> None:
+        """Do something in the ledger that has no place to be kept with it."""
+
+        def fenced(connection: Connection) -> None:
+            check_lease(connection, self.held.lease)
+            work(connection)
+
+        await self.ledger.write(fenced)
 
     async def hand_over(self, page: list[Any]) -> None:
         """Give a page to the command that ordered this run; returns once it was taken."""
