@@ -14,7 +14,7 @@ SUBJECT_LIMIT: Final = 255
 
 _MARK: Final = re.compile(r"⟦wa·([a-z2-7]{16})⟧")
 _IN_SUBJECT: Final = re.compile(rf"\s*{_MARK.pattern}")
-_IN_TEXT: Final = re.compile(rf"<p>{_MARK.pattern}</p>|{_MARK.pattern}")
+_PARAGRAPH: Final = re.compile(rf"<p>{_MARK.pattern}</p>")
 _UNNAMED: Final = "WhatsApp"
 
 
@@ -32,7 +32,7 @@ def mark_subject(subject: str, key: str) -> str:
 
 def mark_text(html: str, key: str) -> str:
     """Return a text with our mark in a paragraph of its own at the end."""
-    return f"{_IN_TEXT.sub('', html)}<p>⟦wa·{code_of(key)}⟧</p>"
+    return f"{without_marks(html)}<p>⟦wa·{code_of(key)}⟧</p>"
 
 
 def marks_in(text: object) -> frozenset[str]:
@@ -42,4 +42,4 @@ def marks_in(text: object) -> frozenset[str]:
 
 def without_marks(text: str) -> str:
     """Return what a mapping wrote, without our mark."""
-    return _IN_SUBJECT.sub("", _IN_TEXT.sub("", text))
+    return _IN_SUBJECT.sub("", _PARAGRAPH.sub("", text))

@@ -20,6 +20,7 @@ from connector.crm.contract import Harm, SeenContact, SeenMessage, Verb
 from connector.crm.registry import Connection, build_adapter
 from connector.model.record import CrmObject, FieldValue, JsonScalar
 from connector.sandbox.pipedrive import Company, Settings, build_app
+from connector.sandbox.pipedrive.store import Stored
 from connector.sandbox.server import serve_in_thread
 
 TOKEN, WRONG = "c0ffee" * 6 + "c0ff", "bad" * 13 + "b"
@@ -36,8 +37,9 @@ _FAULTS: Mapping[Harm, Mapping[str, Any]] = {
 class PipedriveSandbox:
     """A running company, seen and harmed by its side door."""
 
-    def __init__(self, url: str, *, messages: str) -> None:
+    def __init__(self, url: str, company: Company, *, messages: str) -> None:
         self.url = url
+        self._company = company
         self.contact = CrmObject("persons", "contact", KEY)
         self.message = CrmObject(messages, "message")
         self._http = httpx.Client(base_url=url, trust_env=False, timeout=30)
@@ -63,7 +65,7 @@ class PipedriveSandbox:
             "POST", "/api/v1/activityTypes", {"name": "WhatsApp", "icon_key": "bubble"}
         )
         assert answer.is_success, answer.text
-        self.order("DELETE", "/calls")
+        self.order("POST", "/reset", {})
 
     def settings(self, *, credentials: str = "good", **options: Any) -> PipedriveSettings:
         if credentials == "lacking":
@@ -135,6 +137,41 @@ class PipedriveSandbox:
     def add(self, kind: str, **body: Any) -> int:
         """Make any record as people do."""
         return int(self.order("POST", "/create", {"type": kind, "body": body})["id"])
+
+    def crowd(self, size: int, *, last_id: int | None = None) -> None:
+        """Fill the company with strangers; the last of them gets ``last_id``."""
+        store = self._company.store
+        with store.transaction():
+            first = store.take_id("persons")
+            ids = [*range(first, first + size - 1), last_id or first + size - 1]
+            for number in ids:
+                body = {
+                    "name": f"Stranger {number}",
+                    "phones": [{"value": f"+4930{number:08d}", "primary": True, "label": "work"}],
+                    "emails": [],
+                    "custom_fields": {},
+                }
+                store.insert([Stored(number, "persons", body, None, 1_700_000_000, 1_700_000_000)])
+            while store.take_id("persons") < ids[-1]:
+                continue
+
+    def crowd_activities(self, size: int, *, person: int) -> None:
+        """Fill a person's timeline, just now."""
+        participants = [{"person_id": person, "primary": True}]
+        body = {"subject": "Call", "type": "call", "participants": participants}
+        self._crowd("activities", size, body, person)
+
+    def crowd_deals(self, size: int) -> None:
+        """Fill the company with open deals of nobody."""
+        self._crowd("deals", size, {"title": "Deal", "status": "open"}, None)
+
+    def _crowd(self, kind: str, size: int, body: Mapping[str, Any], person: int | None) -> None:
+        company = self._company
+        now = company.now()
+        with company.store.transaction():
+            for _ in range(size):
+                number = company.store.take_id(kind)
+                company.store.insert([Stored(number, kind, dict(body), person, now, now)])
 
     def persons(self) -> Sequence[Mapping[str, Any]]:
         found: Sequence[Mapping[str, Any]] = self.order("GET", "/state?objects=persons")["persons"]
@@ -235,7 +272,7 @@ def start(*, messages: str = "activities", **knobs: Any) -> Iterator[PipedriveSa
     company.access.grant(TOKEN)
     company.access.register("app", "hush", "refresh", ["base", "contact-fields:full"])
     with serve_in_thread(build_app(company)) as url:
-        sandbox = PipedriveSandbox(url, messages=messages)
+        sandbox = PipedriveSandbox(url, company, messages=messages)
         try:
             yield sandbox
         finally:
