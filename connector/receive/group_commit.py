@@ -82,6 +82,11 @@ class GroupCommit:
         """Whether a webhook offered now would be refused."""
         return len(self._queue) >= self._capacity
 
+    @property
+    def committing(self) -> bool:
+        """Whether a commit is under way."""
+        return bool(self._group)
+
     def offer(self, body: bytes, done: Done) -> bool:
         """Queue a body and call ``done`` after its commit; not while the queue is full."""
         queue = self._queue
