@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from connector.failpoints import failpoint
 from connector.ledger.schema import metadata
 
 connection = context.config.attributes["connection"]
@@ -12,6 +13,7 @@ context.configure(
     transaction_per_migration=True,
     transactional_ddl=True,
     compare_type=True,
+    on_version_apply=lambda **_: failpoint("migrate.mid"),
 )
 with context.begin_transaction():
     context.run_migrations()

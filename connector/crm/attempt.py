@@ -9,6 +9,7 @@ import httpx
 from connector.crm.gate import require_open_gate
 from connector.crm.transport import ResponseTooLargeError
 from connector.errors import CrmError, CrmInDoubtError, CrmUnavailableError
+from connector.failpoints import failpoint
 
 _NEVER_LEFT: Final = (
     httpx.ConnectError,
@@ -16,6 +17,13 @@ _NEVER_LEFT: Final = (
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
 )
+_FAILPOINTS: Final[Mapping[str, str]] = {
+    "http11.send_request_headers.started": "send.before_write",
+    "http11.send_request_headers.complete": "send.after_headers",
+    "http11.send_request_body.complete": "send.after_body",
+    "http11.receive_response_headers.complete": "answer.after_status",
+    "http11.receive_response_body.complete": "answer.after_body",
+}
 
 
 class Attempt:
@@ -32,6 +40,8 @@ class Attempt:
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Take note of one of httpcore's events. Raises ``GateClosedError`` at the first byte."""
+        if self.writes and event in _FAILPOINTS:
+            failpoint(_FAILPOINTS[event])
         if event == "http11.send_request_headers.started":
             if self._gated:
                 require_open_gate()

@@ -20,6 +20,7 @@ from connector.errors import (
     CrmThrottledError,
     CrmUnavailableError,
 )
+from connector.failpoints import failpoint
 
 Reveal = Callable[[], str]
 OnRotated = Callable[[str], Awaitable[None]]
@@ -162,6 +163,7 @@ class OAuth2(httpx.Auth):
             return False
         _require_success(response)
         answer = _read_answer(response)
+        failpoint("token.after_refresh")
         new = answer.get("refresh_token")
         if refresh_token and isinstance(new, str) and new and new != refresh_token:
             if self._on_rotated is not None:

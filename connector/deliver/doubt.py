@@ -16,6 +16,7 @@ from connector import metrics
 from connector.config.models import TuningSettings
 from connector.deliver.claim import Claim
 from connector.deliver.destination import Destination
+from connector.failpoints import failpoint
 from connector.ledger import deliveries
 from connector.ledger.deliveries import Delivery, Parked, Synced
 from connector.ledger.keeper import HeldLease
@@ -76,6 +77,7 @@ async def resolve_doubt(
             detail="looked up once, not found; looked up again soon",
             verify_at=now + timedelta(seconds=tuning.verify_gap),
         )
+        failpoint("verify.before_commit")
 
     await ledger.write(work)
     for result, count in (
@@ -111,9 +113,11 @@ async def _look_up(
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
         obj = destination.object_of(part[0][1].record)
+        failpoint("verify.before_read")
         found = await destination.adapter.find(
             obj, [_lookup(claim, contact_id, row) for contact_id, row in part]
         )
+        failpoint("verify.after_read")
         for (_, row), hits in zip(part, found, strict=True):
             _conclude(destination, row, hits, findings)
 

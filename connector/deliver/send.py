@@ -18,6 +18,7 @@ from connector.deliver.destination import Destination
 from connector.deliver.settlement import Item, Settlement, settle_batch, write_settlement
 from connector.deliver.standing import DestinationStoppedError, Gatekeeper
 from connector.errors import CrmRejectedError
+from connector.failpoints import failpoint
 from connector.ledger import deliveries
 from connector.ledger.keeper import HeldLease
 from connector.ledger.lanes import lock_lanes
@@ -73,6 +74,7 @@ class Sender:
         await self._held.ensure(longest)
         boot = self._ledger.clock.boot()
         begun = await self._ledger.write(self._begin, items)
+        failpoint("begin.after_commit")
         sending = [item for item in items if item.row.id in begun]
         if not sending:
             return Settlement()
@@ -91,6 +93,7 @@ class Sender:
         )
         record = sending[0].row.record
         await asyncio.shield(self._settle(settlement, sending, record))
+        failpoint("settle.after_commit")
         self._count(settlement, record)
         await self._judge(settlement)
         return settlement
@@ -114,7 +117,7 @@ class Sender:
         check_lease(connection, self._held.lease)
         lock_lanes(connection, {item.row.lane_id for item in items})
         now = self._ledger.now(connection)
-        return deliveries.begin(
+        begun = deliveries.begin(
             connection,
             [item.row.id for item in items],
             now=now,
@@ -123,6 +126,8 @@ class Sender:
                 item.row.id: item.record.body for item in items if item.record.body is not None
             },
         )
+        failpoint("begin.before_commit")
+        return begun
 
     def _verify_at(self, now: datetime) -> datetime:
         tuning = self._tuning
@@ -143,6 +148,7 @@ class Sender:
                 record=record,
                 now=self._ledger.now(connection),
             )
+            failpoint("settle.before_commit")
 
         await self._ledger.write(settle)
 

@@ -17,6 +17,7 @@ from connector.errors import (
     CrmUnavailableError,
     PauseReason,
 )
+from connector.failpoints import failpoint
 from connector.ledger import destinations
 from connector.ledger.leases import Lease, check_lease
 from connector.ledger.ledger import Ledger
@@ -132,6 +133,7 @@ class Gatekeeper:
         def fenced(connection: Connection) -> None:
             check_lease(connection, self._lease)
             work(connection, *args, **kwargs)
+            failpoint("standing.before_commit")
 
         await self._ledger.write(fenced)
 

@@ -19,6 +19,7 @@ from connector.deliver.send import Sender
 from connector.deliver.standing import DestinationStoppedError, Gatekeeper
 from connector.deliver.waves import Waves
 from connector.errors import CrmError, PauseReason
+from connector.failpoints import failpoint
 from connector.ledger import deliveries, destinations
 from connector.ledger.destinations import Standing, load_standing
 from connector.ledger.keeper import HeldLease
@@ -170,6 +171,7 @@ class Worker:
                 now=now,
             )
             counts["asleep"] = wake_sleepers(connection, self._destination.name, now=now)
+            failpoint("takeover.before_commit")
             return counts
 
         counts = await self._ledger.write(work)
@@ -196,6 +198,7 @@ class Worker:
             on_deleted=self._destination.on_deleted,
             lanes_at_once=1 if half_open else LANES_AT_ONCE,
         )
+        failpoint("claim.read")
         if not claim.lanes:
             self._more = False
             return await self._until_next_due(claim.now)
@@ -287,6 +290,7 @@ class Worker:
                 day=now.date(),
                 used=round(self._destination.client.budgets.spent_today()),
             )
+            failpoint("rest.before_commit")
 
         await self._ledger.write(work)
 

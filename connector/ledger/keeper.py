@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from connector import metrics
 from connector.errors import LeaseLostError, LedgerError
+from connector.failpoints import failpoint
 from connector.ledger.leases import Lease, claim_lease, release_lease, renew_lease
 from connector.ledger.ledger import Ledger
 from connector.waiting import wait_for_any
@@ -31,6 +32,7 @@ class HeldLease:
     async def renew(self) -> None:
         """Prolong the lease. Raises ``LeaseLostError`` if it is somebody else's by now."""
         since = self._ledger.clock.boot()
+        failpoint("lease.before_renewal")
         await self._ledger.write(_renew, self._ledger, self.lease, timedelta(seconds=self._life))
         self._trusted_until = since + self._life * _TRUST
 
@@ -73,6 +75,7 @@ async def hold(
             continue
         held = HeldLease(ledger, lease, life=life, since=since)
         log.info("lease.claimed", lease=name, epoch=lease.epoch)
+        failpoint("lease.claimed")
         try:
             await _carry_out(held, body, every=life / 3)
         except LeaseLostError:
@@ -107,6 +110,7 @@ async def _carry_out(
 
 
 async def _give_back(ledger: Ledger, lease: Lease) -> None:
+    failpoint("lease.before_release")
     try:
         await ledger.write(release_lease, lease)
     except LedgerError as error:

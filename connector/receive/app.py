@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from connector import metrics
 from connector.errors import ConnectorError
+from connector.failpoints import failpoint
 from connector.receive import answers
 from connector.receive.answers import Answer
 from connector.receive.group_commit import GroupCommit
@@ -140,9 +141,12 @@ class Event:
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         self._pieces = []
         self._reply = reply
+        failpoint("receive.before_signature")
         if judge_signature(self._signature, body, app.app_secrets) != "valid":
             self._end(answers.WRONGLY_SIGNED)
-        elif not app.intake.offer(body, self._stored):
+            return
+        failpoint("receive.after_signature")
+        if not app.intake.offer(body, self._stored):
             self._end(answers.BUSY)
 
     def drop(self) -> None:
@@ -152,6 +156,7 @@ class Event:
         self._pieces = []
 
     def _stored(self, error: ConnectorError | None) -> None:
+        failpoint("receive.before_reply")
         metrics.WEBHOOK_BYTES.observe(self._size)
         self._end(answers.STORED if error is None else answers.LEDGER_FAILS)
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from connector import metrics
 from connector.errors import ConnectorError, LedgerError
+from connector.failpoints import failpoint
 from connector.ledger.ledger import Ledger
 from connector.ledger.webhooks import digest_body, store_webhooks
 
@@ -94,6 +95,7 @@ class GroupCommit:
             return False
         loop = asyncio.get_running_loop()
         queue.append(_Item(digest_body(self._key, body), body, loop.time(), done))
+        failpoint("receive.queued")
         if self._writer is None:
             self._writer = loop.create_task(self._write_groups())
         elif self._company is not None and len(queue) >= self._expected:
@@ -136,6 +138,7 @@ class GroupCommit:
     async def _write_group(self, group: list[_Item]) -> None:
         try:
             new = await self._ledger.write(_store, self._ledger, group)
+            failpoint("receive.after_commit")
         except ConnectorError as error:
             self._note_failure(error)
             _tell(group, error)
@@ -191,7 +194,9 @@ class GroupCommit:
 
 def _store(connection: Connection, ledger: Ledger, group: list[_Item]) -> int:
     bodies = [(item.digest, item.body) for item in group]
-    return store_webhooks(connection, bodies, now=ledger.now(connection))
+    new = store_webhooks(connection, bodies, now=ledger.now(connection))
+    failpoint("receive.before_commit")
+    return new
 
 
 def _tell(items: list[_Item], error: ConnectorError | None) -> None:

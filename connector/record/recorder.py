@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from connector import metrics
 from connector.errors import LeaseLostError, LedgerError, LedgerRefusedError
+from connector.failpoints import failpoint
 from connector.ledger.keeper import HeldLease
 from connector.ledger.leases import Lease, check_lease
 from connector.ledger.ledger import Ledger
@@ -97,6 +98,7 @@ class Recorder:
         done = 0
         for batch in await asyncio.to_thread(self.prepare, webhooks):
             report = await self._ledger.write(self.record_batch, batch, lease)
+            failpoint("record.after_commit")
             self._tell(report)
             done += report.webhooks
         return done
@@ -116,7 +118,10 @@ class Recorder:
     def record_batch(self, connection: Connection, batch: Batch, lease: Lease) -> RecordReport:
         """Record one batch in one transaction, fenced by the lease."""
         check_lease(connection, lease)
-        return record(connection, batch, self._rules, now=self._ledger.now(connection))
+        failpoint("record.begun")
+        report = record(connection, batch, self._rules, now=self._ledger.now(connection))
+        failpoint("record.before_commit")
+        return report
 
     async def _record_one_by_one(
         self, webhooks: Sequence[WaitingWebhook], lease: Lease, *, cause: Exception

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from connector.failpoints import failpoint
 from connector.ledger.contacts import Person, RaceLostError
 from connector.ledger.messages import MessageRow, find_messages, store_messages
 from connector.ledger.notices import Notice, store_notices
@@ -103,6 +104,7 @@ class _Recording:
             variant=self._variant,
             now=self._now,
         )
+        failpoint("record.after_people")
         self._follow_merges(resolution)
         people = iter(resolution.people)
         for item, sighting in zip(items, sightings, strict=True):

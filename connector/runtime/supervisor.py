@@ -17,6 +17,7 @@ from connector.config.models import Config
 from connector.deliver.destination import Destination
 from connector.deliver.worker import Worker
 from connector.errors import LedgerError
+from connector.failpoints import armed, failpoint
 from connector.ledger import migrate
 from connector.ledger.engine import hold_file
 from connector.ledger.keeper import HeldLease, hold
@@ -97,6 +98,8 @@ class Daemon:
         )
         tasks = [asyncio.create_task(job) for job in self._jobs(build, intake)]
         log.info("daemon.started", roles=sorted(self._roles), owner=self._owner)
+        if armed():
+            log.warning("daemon.sabotaged", remedy="unset CONNECTOR_FAILPOINTS")
         try:
             done, _ = await asyncio.wait(
                 [asyncio.create_task(self._stop.wait()), *tasks],
@@ -106,6 +109,7 @@ class Daemon:
                 task.result()
         finally:
             self._stop.set()
+            failpoint("drain.begun")
             intake.drain()
             await self._drain(tasks)
             for destination in self._destinations.values():
