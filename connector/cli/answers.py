@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_WIDE: Final = 160
-"""Columns where stdout is not a terminal: a file has no edge, and wrapped lines are hard to grep"""
+_WIDE: Final = 4000
+"""Columns where stdout is no terminal: a file has no edge, and wrapped lines are hard to grep."""
 
 
 def print_json(value: Any) -> None:
@@ -33,11 +33,22 @@ def console() -> Console:
 
 def say(*parts: RenderableType) -> None:
     """Print words or tables. Text is printed as it is: nothing in it is markup."""
+    out = console()
     for part in parts:
-        if isinstance(part, str | Text):
-            console().print(words(part) if isinstance(part, str) else part, soft_wrap=True)
-        else:
-            console().print(part)
+        if out.is_terminal:
+            _print(out, part)
+            continue
+        with out.capture() as captured:
+            _print(out, part)
+        lines = captured.get().splitlines()
+        click.echo("\n".join(line.rstrip() for line in lines))
+
+
+def _print(out: Console, part: RenderableType) -> None:
+    if isinstance(part, str | Text):
+        out.print(words(part) if isinstance(part, str) else part, soft_wrap=True)
+    else:
+        out.print(part)
 
 
 def indented(text: str) -> Padding:

@@ -8,8 +8,9 @@ import click
 from connector.cli.answers import add_row, print_json, say, table, words
 from connector.cli.examples import ExampledCommand
 from connector.cli.options import config_option, given, json_option
-from connector.cli.session import ledger_of, require_destination
+from connector.cli.session import config_of, require_destination
 from connector.ledger.audit import audit
+from connector.runtime.opening import opened_ledger
 from connector.runtime.wiring import audit_scopes, read_mappings
 
 
@@ -28,11 +29,12 @@ def command(context: click.Context, destination: str | None) -> int:
     Of the messages that each destination takes: received = synced + skipped + erased + parked +
     open. Exit status 1 if the two sides differ, which would be a mistake in the connector.
     """
-    with ledger_of(context) as (config, ledger):
-        if destination is not None:
-            require_destination(config, destination)
-        scopes = audit_scopes(config, read_mappings(config))
-        chosen = {name: scopes[name] for name in scopes if destination in (None, name)}
+    config = config_of(context)
+    if destination is not None:
+        require_destination(config, destination)
+    scopes = audit_scopes(config, read_mappings(config))
+    chosen = {name: scopes[name] for name in scopes if destination in (None, name)}
+    with opened_ledger(config) as ledger:
         found = ledger.query(audit, chosen)
     if given(context).as_json:
         print_json(found)

@@ -22,7 +22,11 @@ from connector.runtime.demo import CRMS, Demo, Outcome, demo
     examples=["connector demo", "connector demo --keep", "connector demo --json"],
 )
 @click.option(
-    "--crm", type=click.Choice(CRMS), default=CRMS[0], show_default=True, help="Which sandbox."
+    "--crm",
+    type=click.Choice(list(CRMS)),
+    default="hubspot",
+    show_default=True,
+    help="Which sandbox.",
 )
 @click.option("--keep", is_flag=True, help="Leave all of it running to look at, until Ctrl-C.")
 @json_option
@@ -102,7 +106,7 @@ class _Steps:
 
 def _tell(outcome: Outcome) -> None:
     shown = table(
-        f"What the sandbox {outcome.adapter} holds now",
+        f"What the sandbox {CRMS[outcome.adapter]} holds now",
         "contact",
         "phone or user id",
         "CRM id",
@@ -121,12 +125,14 @@ def _tell(outcome: Outcome) -> None:
         )
     say(shown, "")
     sent, crm = outcome.sent, outcome.crm
-    say(
-        f"{sent['messages']} messages of {sent['contacts']} people were sent, and came "
-        f"{sent['redelivered']} times again; the CRM was called {crm['calls']} times.",
-    )
     if outcome.perfect:
-        say(words("Each is in the CRM exactly once: 0 missing, 0 doubled.", "bold green"))
+        say(
+            words(
+                f"All {sent['messages']} messages and {sent['contacts']} people are in the CRM "
+                "exactly once: 0 missing, 0 doubled.",
+                "bold green",
+            )
+        )
     else:
         say(words(f"Not as it should be: {outcome.verdict}.", "bold red"))
     audit = outcome.audit
@@ -134,7 +140,7 @@ def _tell(outcome: Outcome) -> None:
         f"The ledger agrees: {audit['received']} received = {audit['synced']} synced + "
         f"{sum(audit['skipped'].values())} skipped + {audit['erased']} erased + "
         f"{sum(audit['parked'].values())} parked + {audit['open']} open.",
-        f"It took {outcome.seconds:.1f} s.",
+        f"It took {outcome.seconds:.1f} s and {crm['calls']} calls to the CRM.",
         "",
     )
 

@@ -5,7 +5,8 @@ import click
 from connector.cli.answers import print_json, say
 from connector.cli.examples import ExampledCommand
 from connector.cli.options import config_option, given, json_option
-from connector.cli.session import ledger_of, require_destination
+from connector.cli.session import config_of, require_destination
+from connector.runtime.opening import opened_ledger
 from connector.runtime.resumption import resume_destination
 
 
@@ -24,8 +25,9 @@ def command(context: click.Context, destination: str) -> None:
     Mend the reason first, which `connector status` names: a pause begins again where it is still
     there. It also ends the wait after an outage.
     """
-    with ledger_of(context) as (config, ledger):
-        require_destination(config, destination)
+    config = config_of(context)
+    require_destination(config, destination)
+    with opened_ledger(config) as ledger:
         before = resume_destination(ledger, destination)
     if given(context).as_json:
         print_json({"destination": destination, "was": before, "state": "open"})

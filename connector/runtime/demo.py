@@ -31,8 +31,8 @@ from connector.sandbox.comparison import Verdict, compare_hubspot
 from connector.sandbox.sender import send
 from connector.sandbox.traffic import DAY, DayOfTraffic, ExpectedContact, Traffic
 
-CRMS: Final = ("hubspot",)
-"""The kinds of CRM there is a sandbox for."""
+CRMS: Final[Mapping[str, str]] = {"hubspot": "HubSpot"}
+"""The kinds of CRM there is a sandbox for, and what people call them."""
 PATIENCE: Final = 60.0
 """Seconds in which all must have arrived."""
 _AT_ONCE: Final = 16
@@ -148,7 +148,7 @@ class Demo:
         self.watcher.begin("Counting what the CRM holds")
         state = self.trial.crm.state()
         outcome = self._judge(traffic, state)
-        self.watcher.end(f"Arrived in {outcome.crm['calls']} calls to the CRM")
+        self.watcher.end(f"Everything arrived in {outcome.crm['calls']} calls to the CRM")
         return outcome
 
     def _send(self, traffic: Traffic) -> None:
@@ -169,9 +169,9 @@ class Demo:
         asyncio.run(post())
         summary = traffic.summary()
         self.watcher.end(
-            f"Posted {total} signed webhooks: {summary['messages']} messages with "
-            f"{summary['contacts']} people, {summary['statuses']} statuses, "
-            f"{summary['redelivered']} of them again, some too early or too late"
+            f"{total} signed webhooks posted: {summary['messages']} messages with "
+            f"{summary['contacts']} people and {summary['statuses']} statuses, "
+            f"{summary['redelivered']} of all that twice, some of it out of order"
         )
 
     def _wait(self, traffic: Traffic) -> None:
@@ -268,11 +268,11 @@ def demo(adapter: str, watcher: Watcher) -> Iterator[Demo]:
     """
     begun_at = time.perf_counter()
     folder = Path(tempfile.mkdtemp(prefix="connector-demo-"))
-    watcher.begin(f"Starting a sandbox {adapter}")
+    watcher.begin(f"Starting a sandbox {CRMS[adapter]}")
     crm = SandboxCrm.start(adapter, folder)
     trial = prepare_trial(folder, crm, adapter=adapter)
     try:
-        watcher.end(f"A sandbox {adapter} listens on {crm.url}")
+        watcher.end(f"A sandbox {CRMS[adapter]} listens on {crm.url}")
         watcher.begin("Starting the connector with an empty ledger")
         daemon = trial.start()
         config = open_config(trial.config)
@@ -280,7 +280,7 @@ def demo(adapter: str, watcher: Watcher) -> Iterator[Demo]:
         trial.wait_until_ready(daemon)
         watcher.end(
             f"The connector listens on {trial.webhook_url}; "
-            f"{len(made)} key fields were added to the CRM"
+            f"{len(made)} key fields were added to {CRMS[adapter]}"
         )
         yield Demo(adapter, trial, config, watcher, begun_at, daemon)
     except ConnectorError as error:
