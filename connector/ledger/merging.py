@@ -6,13 +6,14 @@ CRM. A delivery may be in flight while it moves: it is settled by its id, and th
 is due, so it is looked at again.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, delete, func, or_, select, update
 
 from connector.ledger.lanes import lock_lanes, wake_lanes
+from connector.ledger.recycled import Party, repoint_recycled
 from connector.ledger.schema import contact, delivery, lane, message, review
 
 MERGED = "merged"
@@ -151,27 +152,30 @@ def _retire(connection: Connection, row: Row[Any], *, loser: int, lane_id: int) 
 def _settle_reviews(
     connection: Connection, *, survivor: int, loser: int, parked: Collection[str], now: datetime
 ) -> None:
-    """Answer the open reviews that the merge answers; hand the others to the survivor."""
+    """Answer the loser's open questions, or hand them to the survivor where they still stand."""
+    keys = {
+        row.id: row.key
+        for row in connection.execute(
+            select(contact.c.id, contact.c.key).where(contact.c.id.in_((survivor, loser)))
+        )
+    }
+    repoint_recycled(
+        connection, Party(survivor, keys[survivor]), Party(loser, keys[loser]), now=now
+    )
     rows = connection.execute(
         select(review)
-        .where(review.c.resolved_at.is_(None), review.c.contact_id.in_((survivor, loser)))
+        .where(
+            review.c.kind == "ambiguous",
+            review.c.resolved_at.is_(None),
+            review.c.contact_id.in_((survivor, loser)),
+        )
         .order_by(review.c.id)
     ).all()
-    held = {(row.kind, row.destination) for row in rows if row.contact_id == survivor}
+    held = {row.destination for row in rows if row.contact_id == survivor}
     for row in rows:
-        values: dict[str, Any]
-        if row.kind == "recycled_number" and _candidates(row.candidates) <= {survivor, loser}:
-            values = {"resolved_at": now, "resolution": "same"}
-        elif row.contact_id == survivor:
+        if row.contact_id == survivor:
             continue
-        elif (row.kind, row.destination) in held or (
-            row.kind == "ambiguous" and row.destination not in parked
-        ):
-            values = {"resolved_at": now, "resolution": MERGED}
-        else:
+        values: dict[str, Any] = {"resolved_at": now, "resolution": MERGED}
+        if row.destination in parked and row.destination not in held:
             values = {"contact_id": survivor}
         connection.execute(update(review).where(review.c.id == row.id).values(**values))
-
-
-def _candidates(candidates: Sequence[Any] | None) -> set[int]:
-    return {candidate["contact_id"] for candidate in candidates or () if "contact_id" in candidate}

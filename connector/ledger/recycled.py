@@ -85,3 +85,47 @@ def _add_candidate(
         .where(review.c.id == row.id)
         .values(candidates=[*row.candidates, other.candidate])
     )
+
+
+def repoint_recycled(
+    connection: Connection, survivor: Party, loser: Party, *, now: datetime
+) -> None:
+    """Let reviews speak of the survivor where two contacts became one, and answer those of the two.
+
+    Answered ones too: what a person has said of one of the two holds for the other.
+    """
+    rows = connection.execute(select(review).where(review.c.kind == KIND).order_by(review.c.id))
+    kept: dict[int, list[Any]] = {}
+    for row in rows.all():
+        candidates = row.candidates or []
+        named = {row.contact_id, *(each.get("contact_id") for each in candidates)}
+        if loser.id not in named and row.contact_id != survivor.id:
+            continue
+        contact_id = survivor.id if row.contact_id == loser.id else row.contact_id
+        others = {
+            each["contact_id"]: each
+            for each in (
+                survivor.candidate if each.get("contact_id") == loser.id else each
+                for each in candidates
+            )
+            if each.get("contact_id") != contact_id
+        }
+        this = review.c.id == row.id
+        if row.resolved_at is not None:
+            values = {"contact_id": contact_id, "candidates": list(others.values())}
+            connection.execute(update(review).where(this).values(**values))
+        elif not others:
+            values = {"resolved_at": now, "resolution": "same"}
+            connection.execute(update(review).where(this).values(**values))
+        elif contact_id in kept:
+            connection.execute(delete(review).where(this))
+            kept[contact_id] += others.values()
+        else:
+            kept[contact_id] = [row.id, *others.values()]
+    for contact_id, (review_id, *others_of) in kept.items():
+        unique = {each["contact_id"]: each for each in others_of}
+        connection.execute(
+            update(review)
+            .where(review.c.id == review_id)
+            .values(contact_id=contact_id, candidates=list(unique.values()))
+        )

@@ -29,6 +29,7 @@ from connector.ledger.webhooks import (
 from connector.record.batch import Batch, cut
 from connector.record.recording import RecordReport, record
 from connector.record.routing import Blocklist, NumberConfig, Route, Rules
+from connector.waiting import wait_for_any
 
 log = structlog.get_logger()
 
@@ -75,7 +76,7 @@ class Recorder:
         while not stop.is_set():
             wake.clear()
             if not await self.record_waiting(held.lease):
-                await _wait_for_either(wake, stop, POLL)
+                await wait_for_any(wake, stop, seconds=POLL)
 
     async def record_waiting(self, lease: Lease) -> int:
         """Record the webhooks that wait now, up to a limit; return how many are done with."""
@@ -172,13 +173,3 @@ class Recorder:
 def _is_about_content(error: Exception) -> bool:
     """Say whether an error is what a webhook holds, not the state of the ledger."""
     return isinstance(error, LedgerRefusedError) or not isinstance(error, LedgerError)
-
-
-async def _wait_for_either(wake: asyncio.Event, stop: asyncio.Event, seconds: float) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in (wake, stop)]
-    try:
-        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
