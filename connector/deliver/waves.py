@@ -22,6 +22,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.reviews import open_review
 from connector.mapping.rendered import Rendered
 from connector.model.contact import Contact
+from connector.model.message import Message
 from connector.model.record import JsonScalar, Record
 
 _BREATH = 100
@@ -132,8 +133,11 @@ class Waves:
             if number % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
             source = claim.source(row)
-            if not source:
+            if not source or (_is_purged(source) and row.crm_id is None):
                 orphans.append(row.id)
+                continue
+            if _is_purged(source):
+                settlement.synced.append(_left_as_it_is(row))
                 continue
             crm_id = links[contact_id]
             try:
@@ -278,6 +282,24 @@ class Waves:
             for contact_id, row in rows.items()
             if row.crm_id is not None and row.state not in ("skipped", "erased")
         }
+
+
+def _is_purged(source: Any) -> bool:
+    """Say whether words of a message, or of a conversation, were dropped for their age."""
+    if isinstance(source, Message):
+        return source.purged
+    return any(message.purged for message in source)
+
+
+def _left_as_it_is(row: Delivery) -> Synced:
+    """Settle a row whose record can not be made any more: what the CRM holds of it stays."""
+    return Synced(
+        row.id,
+        row.generation,
+        row.crm_id or "",
+        row.content_hash or "",
+        gone_at=row.gone_at,
+    )
 
 
 def _unrenderable(row: Delivery, error: RenderError) -> Parked:

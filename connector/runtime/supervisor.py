@@ -14,8 +14,6 @@ import structlog
 import uvloop
 
 from connector.config.models import Config
-from connector.deliver.destination import Destination
-from connector.deliver.worker import Worker
 from connector.errors import LedgerError
 from connector.failpoints import armed, failpoint
 from connector.ledger import migrate
@@ -25,6 +23,7 @@ from connector.ledger.leases import void_leases
 from connector.ledger.ledger import Ledger
 from connector.runtime.private import serve_private
 from connector.runtime.public import Intake
+from connector.runtime.sweeping import Holder
 from connector.runtime.wiring import Build, build_recorder, open_ledger, process_name
 from connector.runtime.wiring import register_destinations as register
 
@@ -78,18 +77,17 @@ class Daemon:
         self._owner = process_name()
         self._stop = asyncio.Event()
         self._record_wake = asyncio.Event()
-        self._deliver_wakes: dict[str, asyncio.Event] = {}
-        self._destinations: dict[str, Destination] = {}
+        self._holders: dict[str, Holder] = {}
 
     async def run(self) -> None:
         """Carry out the roles until a signal arrives, then drain."""
         self._listen_to_signals()
         build = Build.of(self._config, self._ledger)
         if "deliver" in self._roles:
-            self._destinations = {
-                name: build.destination(name) for name in self._config.destinations
+            self._holders = {
+                name: Holder(self._config, self._ledger, build.destination(name), stop=self._stop)
+                for name in self._config.destinations
             }
-        self._deliver_wakes = {name: asyncio.Event() for name in self._config.destinations}
         intake = Intake(
             self._config,
             self._ledger,
@@ -112,13 +110,19 @@ class Daemon:
             failpoint("drain.begun")
             intake.drain()
             await self._drain(tasks)
-            for destination in self._destinations.values():
-                await destination.client.aclose()
+            for holder in self._holders.values():
+                await holder.destination.client.aclose()
         log.info("daemon.stopped")
 
     def _jobs(self, build: Build, intake: Intake) -> list[Coroutine[Any, Any, None]]:
         jobs: list[Coroutine[Any, Any, None]] = [
-            serve_private(self._config, self._ledger, intake, self._destinations, stop=self._stop)
+            serve_private(
+                self._config,
+                self._ledger,
+                intake,
+                {name: holder.destination for name, holder in self._holders.items()},
+                stop=self._stop,
+            )
         ]
         if "receive" in self._roles:
             jobs.append(intake.serve(self._stop))
@@ -130,17 +134,13 @@ class Daemon:
                     lambda held: recorder.run(held, wake=self._record_wake, stop=self._stop),
                 )
             )
-        for name, destination in self._destinations.items():
-            worker = Worker(self._ledger, destination, tuning=self._config.tuning)
-            jobs.append(self._hold(f"deliver/{name}", self._deliver(name, worker)))
+        jobs += [self._hold(holder.lease, holder.work) for holder in self._holders.values()]
         return jobs
-
-    def _deliver(self, name: str, worker: Worker) -> Callable[[HeldLease], Awaitable[None]]:
-        return lambda held: worker.run(held, wake=self._deliver_wakes[name], stop=self._stop)
 
     def _wake_deliver(self, names: Collection[str]) -> None:
         for name in names:
-            self._deliver_wakes[name].set()
+            if name in self._holders:
+                self._holders[name].delivery_wake.set()
 
     async def _hold(self, name: str, body: Callable[[HeldLease], Awaitable[None]]) -> None:
         """Carry out a role under its lease, and start it again should it fail unforeseen."""
