@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,11 +106,27 @@ class Trial:
     webhook_port: int
     admin_port: int
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    file: str = "config.toml"
 
     @property
     def config(self) -> Path:
         """The configuration file."""
-        return self.folder / "config.toml"
+        return self.folder / self.file
+
+    def another_host(self) -> "Trial":
+        """Return the same installation as another of its hosts sees it: with ports of its own."""
+        number = len(list(self.folder.glob("config*.toml"))) + 1
+        host = replace(
+            self, webhook_port=free_port(), admin_port=free_port(), file=f"config{number}.toml"
+        )
+        text = self.config.read_text()
+        for mine, its in (
+            (self.webhook_port, host.webhook_port),
+            (self.admin_port, host.admin_port),
+        ):
+            text = text.replace(f"\nport = {mine}\n", f"\nport = {its}\n")
+        host.config.write_text(text)
+        return host
 
     @property
     def webhook_url(self) -> str:

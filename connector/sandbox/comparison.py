@@ -71,6 +71,7 @@ def compare_hubspot(expected: Sequence[ExpectedContact], state: Json) -> Verdict
     """
     verdict = Verdict()
     by_phone, by_name = _index_contacts(state["contacts"])
+    people = _find_people(verdict, expected, by_phone, by_name)
     timelines: dict[str, list[Json]] = defaultdict(list)
     for each in state["communications"]:
         ends = each["links"].get("contacts", ())
@@ -78,6 +79,47 @@ def compare_hubspot(expected: Sequence[ExpectedContact], state: Json) -> Verdict
             verdict.orphans.append(each["id"])
         for end in ends:
             timelines[end].append(each)
+    for person, found in people:
+        entries = [each for number in found for each in timelines[number]]
+        _judge(verdict, person, entries)
+    return verdict
+
+
+def compare_pipedrive(expected: Sequence[ExpectedContact], state: Json) -> Verdict:
+    """Judge the state of a sandbox Pipedrive: activities and notes of a message or of many.
+
+    For traffic whose texts all differ, such as a burst's: a message is where its words are, and
+    where they stand twice it is there twice.
+    """
+    verdict = Verdict()
+    by_phone: dict[str, list[str]] = defaultdict(list)
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for each in state["persons"]:
+        for phone in {_digits(entry["value"]) for entry in each["phones"]}:
+            by_phone[phone].append(str(each["id"]))
+        by_name[each["name"]].append(str(each["id"]))
+    people = _find_people(verdict, expected, by_phone, by_name)
+    timelines: dict[str, dict[int, str]] = defaultdict(dict)
+    for each in (*state["activities"], *state["notes"]):
+        if each["person_id"] is None:
+            verdict.orphans.append(str(each["id"]))
+            continue
+        body = read_body(each.get("note") or each.get("content") or "")
+        timelines[str(each["person_id"])][each["id"]] = body
+    for person, found in people:
+        entries = {number: body for owner in found for number, body in timelines[owner].items()}
+        _judge_words(verdict, person, entries)
+    return verdict
+
+
+def _find_people(
+    verdict: Verdict,
+    expected: Sequence[ExpectedContact],
+    by_phone: Mapping[str, list[str]],
+    by_name: Mapping[str, list[str]],
+) -> list[tuple[ExpectedContact, list[str]]]:
+    """Return each expected person with the ids of all CRM contacts that may be this one."""
+    people = []
     for person in expected:
         key = person.phone
         found = by_phone.get(_digits(key), []) if key else by_name.get(person.name, [])
@@ -86,9 +128,31 @@ def compare_hubspot(expected: Sequence[ExpectedContact], state: Json) -> Verdict
         elif len(found) > 1:
             verdict.doubled_contacts.append(person)
         verdict.crm_ids.append(found[0] if len(found) == 1 else None)
-        entries = [each for number in found for each in timelines[number]]
-        _judge(verdict, person, entries)
-    return verdict
+        people.append((person, found))
+    return people
+
+
+def _judge_words(verdict: Verdict, person: ExpectedContact, entries: Mapping[int, str]) -> None:
+    used: set[int] = set()
+    places: list[tuple[int, int]] = []
+    for message in person.messages:
+        words = [" ".join(part.split()) for part in message.visible]
+        holding = {
+            number: body
+            for number, body in entries.items()
+            if words and all(part in body for part in words)
+        }
+        used |= holding.keys()
+        if not holding:
+            verdict.missing.append(message)
+            continue
+        if sum(body.count(words[0]) for body in holding.values()) > 1:
+            verdict.doubled.append(message)
+        first = min(holding)
+        places.append((first, holding[first].index(words[0])))
+    if places != sorted(places):
+        verdict.disordered.append(person)
+    verdict.unexpected += [str(number) for number in entries if number not in used]
 
 
 def _index_contacts(

@@ -48,7 +48,7 @@ class Sent:
 
 
 async def send(
-    url: str,
+    url: str | Sequence[str],
     secret: str,
     webhooks: Sequence[bytes],
     *,
@@ -59,34 +59,39 @@ async def send(
     """Post each webhook until it is answered 200, for at most ``patience`` seconds.
 
     ``concurrency`` posts are under way at once; ``rate`` is the most webhooks begun in a second.
-    Like Meta, it waits longer after each failure, and repeats what may have been taken.
+    Like Meta, it waits longer after each failure, and repeats what may have been taken. Of several
+    addresses it takes turns, and leaves one that fails, as a load balancer would for it.
     """
     sent = Sent()
     start = time.perf_counter()
     places = iter(range(len(webhooks)))
+    urls = [url] if isinstance(url, str) else list(url)
 
-    async def work() -> None:
-        courier = _Courier(_Connection(url), secret, patience, sent)
+    async def work(number: int) -> None:
+        turn = number % len(urls)
+        connections = [_Connection(each) for each in urls[turn:] + urls[:turn]]
+        courier = _Courier(connections, secret, patience, sent)
         try:
             for place in places:
                 if rate is not None:
                     await asyncio.sleep(start + place / rate - time.perf_counter())
                 await courier.deliver(place, webhooks[place])
         finally:
-            courier.connection.close()
+            for connection in connections:
+                connection.close()
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(concurrency, len(webhooks))):
-            group.create_task(work())
+        for number in range(min(concurrency, len(webhooks))):
+            group.create_task(work(number))
     sent.seconds = time.perf_counter() - start
     return sent
 
 
 @dataclass(slots=True)
 class _Courier:
-    """Delivers one webhook after the other over one connection."""
+    """Delivers one webhook after the other, over the first connection until that one fails."""
 
-    connection: "_Connection"
+    connections: list["_Connection"]
     secret: str
     patience: float
     sent: Sent
@@ -98,7 +103,7 @@ class _Courier:
         wait = _FIRST_WAIT
         while True:
             begun = time.perf_counter()
-            status = await self.connection.post(body, signature)
+            status = await self.connections[0].post(body, signature)
             now = time.perf_counter()
             self.sent.statuses[status] += 1
             if status == 200:
@@ -108,6 +113,7 @@ class _Courier:
             if now + wait > deadline:
                 self.sent.given_up.append(place)
                 return
+            self.connections.append(self.connections.pop(0))
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
 
