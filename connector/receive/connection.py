@@ -151,11 +151,10 @@ class Connection(asyncio.Protocol):
             return
         self._headed_at = self._loop.time()
         parser = self._parser
-        self._keep_alive = (
-            parser.should_keep_alive()
-            and not parser.should_upgrade()
-            and parser.get_http_version() == "1.1"
-        )
+        if parser.should_upgrade():  # the parser would take the body for another protocol
+            self._end_with(answers.NOT_UNDERSTOOD)
+            return
+        self._keep_alive = parser.should_keep_alive() and parser.get_http_version() == "1.1"
         outcome = self._floor.app.begin(parser.get_method(), self._target, self._headers)
         if isinstance(outcome, Answer):
             self._answer(outcome)
