@@ -5,6 +5,9 @@ delivery, mapping or adapters: it must be able to say that the connector is wron
 the vendors' documentation says, strictly: what the documentation only advises is refused here.
 
 hubspot       a HubSpot on the dated API, kept in SQLite, with quotas, merges and index lag
+pipedrive     a Pipedrive company, v2 and v1, with token costs, nothing unique, and merges
+control       the side door that both have: calls, knobs, harm, tokens
+sanitise      HTML as a CRM keeps and shows it
 faults, wire  the harm that can be ordered between a client and any sandbox CRM
 call_log      what was asked of it, for counts and rates
 server        runs an app on loopback, in this process or as ``python -m connector.sandbox``

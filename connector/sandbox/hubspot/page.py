@@ -13,9 +13,9 @@ from starlette.routing import Route
 
 from connector.sandbox.hubspot.object_types import OBJECT_TYPES
 from connector.sandbox.hubspot.portal import Portal
-from connector.sandbox.hubspot.sanitise import sanitise
 from connector.sandbox.hubspot.store import Stored
 from connector.sandbox.hubspot.values import milliseconds_of
+from connector.sandbox.sanitise import sanitise
 
 CONTACTS_SHOWN: Final = 50
 """Contacts on one page."""
@@ -34,7 +34,7 @@ def page_routes(portal: Portal) -> list[Route]:
     """Return the routes of the page and its style."""
     environment = Environment(loader=FunctionLoader(_read), autoescape=True)
     template = environment.get_template("contacts.html")
-    style = _read("page.css")
+    style = files("connector.sandbox").joinpath("page.css").read_text("utf-8")
 
     async def show(request: Request) -> Response:
         text = request.query_params.get("after", "0")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from connector.sandbox.control import RefusedError
+
 Json = dict[str, Any]
 
 POLICY_TEXT: Final = {
@@ -24,11 +26,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class RefusalError(Exception):
+class RefusalError(RefusedError):
     """The call, or one input of it, is refused; nothing of it was written."""
 
     def __init__(self, answer: Answer) -> None:
-        super().__init__(str(answer.status))
+        super().__init__(answer.status, answer.body or {})
         self.answer = answer
 
     @property

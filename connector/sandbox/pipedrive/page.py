@@ -32,7 +32,7 @@ def page_routes(company: Company) -> list[Route]:
     """Return the routes of the page and its style."""
     environment = Environment(loader=FunctionLoader(_read), autoescape=True)
     template = environment.get_template("persons.html")
-    style = files("connector.sandbox.hubspot").joinpath("page.css").read_text("utf-8")
+    style = files("connector.sandbox").joinpath("page.css").read_text("utf-8")
 
     async def show(request: Request) -> Response:
         text = request.query_params.get("after", "0")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from connector.sandbox.hubspot.sanitise import sanitise
+from connector.sandbox.sanitise import sanitise
 
 KEPT: Final = frozenset(
     {"b", "strong", "i", "em", "u", "s", "br", "p", "div", "ul", "ol", "li", "a", "blockquote"}

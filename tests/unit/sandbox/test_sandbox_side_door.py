@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.sandbox.hubspot.sanitise import sanitise
+from connector.sandbox.sanitise import sanitise
 
 
 def test_the_state_holds_every_record_with_its_links(hubspot: Any) -> None:

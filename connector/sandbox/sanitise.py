@@ -1,4 +1,4 @@
-"""Shows a body as HubSpot would: the formatting it keeps, everything else as text."""
+"""Shows a body as a CRM would: the formatting it keeps, everything else as text."""
 
 from collections.abc import Set as AbstractSet
 from html import escape
