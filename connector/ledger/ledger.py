@@ -46,7 +46,8 @@ class Ledger:
         self.engine = engine
         self.clock: Clock = clock or SystemClock()
         self.dialect: str = engine.dialect.name
-        self._server_time = clock is None and self.dialect == "postgresql"
+        self.server_time = clock is None and self.dialect == "postgresql"
+        """Whether the database's clock decides, and not this machine's."""
         self._threads = ThreadPoolExecutor(
             max_workers=1 if self.dialect == "sqlite" else threads, thread_name_prefix="ledger"
         )
@@ -114,7 +115,7 @@ class Ledger:
 
     def now(self, connection: Connection) -> datetime:
         """Return the time that decides: the server's on PostgreSQL, else this machine's."""
-        if self._server_time:
+        if self.server_time:
             moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
             return moment
         return self.clock.now()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
@@ -22,7 +22,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects import sqlite
@@ -35,13 +34,14 @@ _INSTANT: Final = Instant()
 _TIMESTAMP: Final = re.compile(rb'"timestamp":\s*"?([0-9]{9})')
 _TIMESTAMP_WITHIN: Final = 4096
 
-_INSERT_POSTGRESQL: Final = text(
+_INSERT_POSTGRESQL: Final = (
     # Ids are given in the order of arrival, rows are written in the order of their digest: two
     # receivers that store the same redeliveries then wait for each other and never deadlock.
+    # %b sends the arrays in binary; as text they cost three times the CPU.
     "INSERT INTO webhook (id, digest, body, received_at) "
-    "SELECT id, digest, body, :received_at FROM ("
+    "SELECT id, digest, body, coalesce(%b::timestamptz, clock_timestamp()) FROM ("
     "  SELECT nextval('webhook_id_seq') AS id, digest, body"
-    "  FROM unnest(CAST(:digests AS bytea[]), CAST(:bodies AS bytea[])) AS given (digest, body)"
+    "  FROM unnest(%b::bytea[], %b::bytea[]) AS given (digest, body)"
     ") AS numbered ORDER BY digest ON CONFLICT (digest) DO NOTHING"
 )
 
@@ -93,23 +93,24 @@ def digest_body(key: bytes, body: bytes) -> bytes:
 
 
 def store_webhooks(
-    connection: Connection, bodies: Sequence[tuple[bytes, bytes]], *, now: datetime
+    connection: Connection, bodies: Sequence[tuple[bytes, bytes]], *, now: datetime | None
 ) -> int:
-    """Store (digest, body) pairs in one statement; return how many were not there before."""
+    """Store (digest, body) pairs in one statement; return how many were not there before.
+
+    On PostgreSQL ``now`` may be ``None``: the server's own clock, without asking it first.
+    """
     if not bodies:
         return 0
+    values: tuple[Any, ...]
     if connection.dialect.name == "postgresql":
-        return connection.execute(
-            _INSERT_POSTGRESQL,
-            {
-                "received_at": now,
-                "digests": [digest for digest, _ in bodies],
-                "bodies": [body for _, body in bodies],
-            },
-        ).rowcount
-    received_at = _INSTANT.process_bind_param(now, connection.dialect)
-    values = tuple(value for digest, body in bodies for value in (digest, body, received_at))
-    return connection.exec_driver_sql(_insert_sqlite(len(bodies)), values).rowcount
+        statement = _INSERT_POSTGRESQL
+        digests, contents = zip(*bodies, strict=True)
+        values = (now, list(digests), list(contents))
+    else:
+        statement = _insert_sqlite(len(bodies))
+        received_at = _INSTANT.process_bind_param(now, connection.dialect)
+        values = tuple(value for digest, body in bodies for value in (digest, body, received_at))
+    return connection.exec_driver_sql(statement, values).rowcount
 
 
 @functools.lru_cache(maxsize=256)

@@ -217,3 +217,13 @@ def test_the_counts_read_partial_indexes_only(ledger: Ledger) -> None:
     assert "ix_webhook_failed" in kept
     assert "sort" not in last.lower()
     assert "b-tree" not in last.lower()
+
+
+def test_the_clock_of_the_database_says_when_a_webhook_came(ledger: Ledger) -> None:
+    before = datetime.now(UTC)
+    now = None if ledger.server_time else ledger.clock.now()
+
+    ledger.transact(store_webhooks, _pairs(b"a"), now=now)
+
+    received_at = _waiting(ledger)[0].received_at
+    assert abs(received_at - before) < timedelta(minutes=1)
