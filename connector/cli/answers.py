@@ -73,6 +73,7 @@ def table(title: str, *columns: str, numbers: Iterable[str] = ()) -> Table:
         pad_edge=False,
         show_edge=False,
         header_style="dim",
+        show_header=any(columns),
     )
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left")

@@ -1,6 +1,5 @@
 """``connector demo``."""
 
-import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -8,7 +7,15 @@ from typing import Self
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+)
+from rich.text import Text
 
 from connector.cli.answers import add_row, print_json, say, table, words
 from connector.cli.examples import ExampledCommand
@@ -42,7 +49,7 @@ def command(context: click.Context, *, crm: str, keep: bool) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends our processes as Ctrl-C does
     if not as_json:
         say(words("\nWhatsApp to CRM, the whole way in a sandbox\n", "bold"))
-    with _Steps(quiet=as_json) as steps, demo(crm, steps) as running:
+    with _Steps(quiet=as_json) as steps, demo(crm, steps, keep=keep) as running:
         outcome = running.show()
         steps.stop()
         if as_json:
@@ -52,9 +59,15 @@ def command(context: click.Context, *, crm: str, keep: bool) -> int:
             _tell(outcome)
         if keep:
             _keep(running, outcome, quiet=as_json)
-    if not keep:
-        shutil.rmtree(outcome.folder, ignore_errors=True)
     return 0 if outcome.perfect else 1
+
+
+class _Count(MofNCompleteColumn):
+    """How many of how many, where that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Return ``3/12``, or nothing."""
+        return Text() if task.total is None else super().render(task)
 
 
 class _Steps:
@@ -70,7 +83,7 @@ class _Steps:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
+            _Count(),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -90,7 +103,8 @@ class _Steps:
 
     def begin(self, what: str) -> None:
         """Show what is under way."""
-        self._bar.reset(self._task, description=what, total=None, visible=True)
+        self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(what, total=None)
 
     def advance(self, done: int, total: int) -> None:
         """Show how far it has come."""
@@ -111,7 +125,7 @@ def _tell(outcome: Outcome) -> None:
         "phone or user id",
         "CRM id",
         "messages",
-        "how far ours came",
+        "statuses of ours",
         numbers=["messages"],
     )
     for each in outcome.contacts:

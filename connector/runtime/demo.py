@@ -6,12 +6,14 @@ asking the connector.
 """
 
 import asyncio
+import shutil
+import subprocess
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -137,7 +139,7 @@ class Demo:
     config: Config
     watcher: Watcher
     begun_at: float
-    daemon: Any = field(default=None)
+    daemon: subprocess.Popen[bytes]
 
     def show(self) -> Outcome:
         """Send the day, wait until it has arrived, and count."""
@@ -179,7 +181,7 @@ class Demo:
         self.watcher.begin("Waiting until the CRM has it all")
 
         def settled() -> bool:
-            if self.daemon is not None and self.daemon.poll() is not None:
+            if self.daemon.poll() is not None:
                 raise TrialError(f"the connector ended: {self.trial.last_words()}")
             with suppress(httpx.HTTPError):
                 status = self.trial.status()
@@ -260,31 +262,46 @@ def _show(
 
 
 @contextmanager
-def demo(adapter: str, watcher: Watcher) -> Iterator[Demo]:
+def demo(adapter: str, watcher: Watcher, *, keep: bool = False) -> Iterator[Demo]:
     """Start a sandbox CRM and a connector with an empty ledger; ended with the block.
 
-    The folder stays, for whoever wants to look: the caller removes it. What fails is a
-    ``ConnectorError`` that names it.
+    The folder is removed with them, unless it is to be kept or something failed: then the
+    ``ConnectorError`` names it.
     """
     begun_at = time.perf_counter()
     folder = Path(tempfile.mkdtemp(prefix="connector-demo-"))
-    watcher.begin(f"Starting a sandbox {CRMS[adapter]}")
+    leave = keep
+    try:
+        with _started(adapter, folder, watcher) as (trial, daemon):
+            yield Demo(adapter, trial, open_config(trial.config), watcher, begun_at, daemon)
+    except ConnectorError as error:
+        leave = True
+        error.remedy = error.remedy or f"look into {folder}, above all connector.log"
+        raise
+    finally:
+        if not leave:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _started(
+    adapter: str, folder: Path, watcher: Watcher
+) -> Iterator[tuple[Trial, subprocess.Popen[bytes]]]:
+    """Start the processes and end them with the block, however it ends."""
+    name = CRMS[adapter]
+    watcher.begin(f"Starting a sandbox {name}")
     crm = SandboxCrm.start(adapter, folder)
     trial = prepare_trial(folder, crm, adapter=adapter)
     try:
-        watcher.end(f"A sandbox {CRMS[adapter]} listens on {crm.url}")
+        watcher.end(f"A sandbox {name} listens on {crm.url}")
         watcher.begin("Starting the connector with an empty ledger")
         daemon = trial.start()
-        config = open_config(trial.config)
-        made = prepare_crm(config, adapter, apply=True)
+        made = prepare_crm(open_config(trial.config), adapter, apply=True)
         trial.wait_until_ready(daemon)
         watcher.end(
-            f"The connector listens on {trial.webhook_url}; "
-            f"{len(made)} key fields were added to {CRMS[adapter]}"
+            f"The connector listens on {trial.webhook_url}; {len(made)} key fields were added "
+            f"to {name}"
         )
-        yield Demo(adapter, trial, config, watcher, begun_at, daemon)
-    except ConnectorError as error:
-        error.remedy = error.remedy or f"look into {folder}, above all connector.log"
-        raise
+        yield trial, daemon
     finally:
         trial.stop()
