@@ -3,12 +3,13 @@
 import fcntl
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from connector.errors import LedgerBusyError, LedgerError
@@ -73,14 +74,24 @@ def _open_sqlite(url: URL) -> Engine:
         # another process wrote in between, whatever the busy timeout: three in four such
         # transactions failed when four processes did it. IMMEDIATE waits its turn.
         read_only = connection.get_execution_options().get(READ_ONLY)
-        # Said to the driver itself, which spares every transaction a third of its own cost.
-        driver: Any = connection.connection.driver_connection
-        try:
-            driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise OperationalError("BEGIN", None, error) from error
+        tell_sqlite(connection, "BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def tell_sqlite(connection: Connection, statement: str, values: Sequence[Any] = ()) -> int:
+    """Execute a statement by the driver itself; return how many rows it changed.
+
+    For the few that are executed so often that SQLAlchemy's part would cost more than SQLite's.
+    """
+    driver: Any = connection.connection.driver_connection
+    try:
+        changed: int = driver.execute(statement, values).rowcount
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
+    return changed
 
 
 def _create_private(path: Path) -> None:

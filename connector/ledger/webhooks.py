@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     Connection,
@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
+from connector.ledger.engine import tell_sqlite
 from connector.ledger.schema import Instant, webhook
 
 _WAITING: Final = and_(webhook.c.recorded_at.is_(None), webhook.c.error.is_(None))
@@ -101,16 +102,13 @@ def store_webhooks(
     """
     if not bodies:
         return 0
-    values: tuple[Any, ...]
     if connection.dialect.name == "postgresql":
-        statement = _INSERT_POSTGRESQL
         digests, contents = zip(*bodies, strict=True)
         values = (now, list(digests), list(contents))
-    else:
-        statement = _insert_sqlite(len(bodies))
-        received_at = _INSTANT.process_bind_param(now, connection.dialect)
-        values = tuple(value for digest, body in bodies for value in (digest, body, received_at))
-    return connection.exec_driver_sql(statement, values).rowcount
+        return connection.exec_driver_sql(_INSERT_POSTGRESQL, values).rowcount
+    received_at = _INSTANT.process_bind_param(now, connection.dialect)
+    flat = [value for digest, body in bodies for value in (digest, body, received_at)]
+    return tell_sqlite(connection, _insert_sqlite(len(bodies)), flat)
 
 
 @functools.lru_cache(maxsize=256)
