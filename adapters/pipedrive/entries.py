@@ -138,7 +138,7 @@ class Entries:
             await self._calls.delete(self._kind, int(crm_id))
 
     async def page(self, fields: Fields, since: datetime, cursor: str | None) -> Page:
-        """Return one page of the entries that changed; their ``key`` is the code in our mark."""
+        """Return one page of the entries that changed; ``key`` is the end that our mark holds."""
         page = await self._calls.page(self._kind, self._changes(since), cursor)
         names = [name for name, info in fields.describe().items() if info.writable]
         records: list[Listed] = []

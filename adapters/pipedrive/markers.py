@@ -1,7 +1,8 @@
 """Our mark in what has no field for our key: an activity's subject, a note's text.
 
 It is visible text, because comments and attributes may not survive Pipedrive's sanitising. It comes
-from the key alone, so that whoever looks for a record knows what to look for.
+from the key alone, so that whoever looks for a record knows what to look for: it is the end of it,
+80 random bits, by which a sweep knows whose record it met.
 """
 
 import re
@@ -12,14 +13,18 @@ from typing import Final
 SUBJECT_LIMIT: Final = 255
 """Characters of a subject, as of every short text in Pipedrive."""
 
-_MARK: Final = re.compile(r"⟦wa·([a-z2-7]{16})⟧")
+_CODE: Final = re.compile(r"[a-z2-7]{16}")
+_MARK: Final = re.compile(rf"⟦wa·({_CODE.pattern})⟧")
 _IN_SUBJECT: Final = re.compile(rf"\s*{_MARK.pattern}")
 _PARAGRAPH: Final = re.compile(rf"<p>{_MARK.pattern}</p>")
 _UNNAMED: Final = "WhatsApp"
 
 
 def code_of(key: str) -> str:
-    """Return the 16 characters of base32 that stand for a key."""
+    """Return the 16 characters of base32 that stand for a key: its last, if they are of base32."""
+    end = key[-16:]
+    if _CODE.fullmatch(end):
+        return end
     return b32encode(sha256(key.encode()).digest()).decode("ascii")[:16].lower()
 
 

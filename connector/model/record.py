@@ -137,6 +137,7 @@ class Listed:
 
     crm_id: str
     key: str | None
+    """Ours, or its last 16 characters where the CRM has a place for no more."""
     fields: Mapping[str, JsonScalar]
     changed_at: datetime | None = None
 

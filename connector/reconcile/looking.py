@@ -11,6 +11,7 @@ from connector.ledger.gaps import uncarried_messages
 from connector.ledger.markers import carrier_marker
 from connector.ledger.marks import sleeping_deliveries
 from connector.ledger.sweeps import (
+    MARKER_END,
     Held,
     Print,
     Window,
@@ -122,12 +123,20 @@ class Looking:
         after = int(state.place[0]) if isinstance(state.place, list) else 0
         upto = after + _SCAN
         for row in await ledger.read(held_by_marker, name, keys, after=after, upto=upto):
+            self._spell_out(row.marker)
             if row.state == "synced" and row.gone_at is None:
                 state.owners[row.marker] = row.id
                 if not self.window(row.record).holds(row):
                     state.extra.setdefault(row.record, []).append(row.id)
         state.place = [upto]
         return Slice(last=upto >= await ledger.read(last_delivery_id))
+
+    def _spell_out(self, marker: str) -> None:
+        """Give strange records that carry only the end of a key the whole of it."""
+        for strays in self._state.strays.values():
+            for crm_id, key in strays.items():
+                if key == marker[-MARKER_END:]:
+                    strays[crm_id] = marker
 
     async def count(self) -> Slice:
         """Count what will be read back."""
