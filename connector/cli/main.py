@@ -32,6 +32,7 @@ SECTIONS: Final[dict[str, Commands]] = {
     "To mend": {
         "dead-letters": (_AT + "dead_letters", "See, retry or give up what waits for a person."),
         "reconcile": (_AT + "reconcile", "Read a CRM back, and put right what differs."),
+        "resync": (_AT + "resync", "Write records anew after a mapping was changed."),
         "resume": (_AT + "resume", "End a destination's pause now."),
         "replay": (_AT + "replay", "Process stored webhooks again; doubles nothing."),
     },

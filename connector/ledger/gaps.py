@@ -1,18 +1,22 @@
 """What is not there: messages that no delivery carries, and messages that never came at all."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import Connection, String, and_, cast, func, or_, select
+from sqlalchemy import Connection, Select, String, and_, cast, func, or_, select
 
 from connector.ledger.lanes import Wanted, want
 from connector.ledger.markers import carrier_marker
 from connector.ledger.marks import BACKFILL
-from connector.ledger.schema import contact, delivery, message
+from connector.ledger.schema import alias, contact, delivery, message
+from connector.model.identity import Alias
 from connector.model.message import UNSEEN
 from connector.model.record import RecordKind
 
+BLOCKED: Final = "blocked"
+"""Why nothing is written of a person on the list ``[privacy] block``."""
 Place = tuple[datetime, int]
 """A message's ``sent_at`` and id: where a pass over one number's messages stands."""
 
@@ -38,6 +42,7 @@ def uncarried_messages(
     until: datetime,
     after: Place | None,
     limit: int,
+    contact_id: int | None = None,
 ) -> tuple[list[Uncarried], Place | None]:
     """Look at the next messages of a number; return those without a delivery, and where to go on.
 
@@ -66,15 +71,9 @@ def uncarried_messages(
         .order_by(message.c.sent_at, message.c.id)
         .limit(limit)
     )
-    if after is not None:
-        moment, message_id = after
-        query = query.where(
-            or_(
-                message.c.sent_at > moment,
-                and_(message.c.sent_at == moment, message.c.id > message_id),
-            )
-        )
-    rows = connection.execute(query).all()
+    if contact_id is not None:
+        query = query.where(message.c.contact_id == contact_id)
+    rows = connection.execute(_from(query, after)).all()
     found = [
         Uncarried(row.id, row.wamid, row.contact_id, row.conversation, row.sent_at)
         for row in rows
@@ -85,6 +84,19 @@ def uncarried_messages(
     ]
     following = (rows[-1].sent_at, rows[-1].id) if len(rows) == limit else None
     return found, following
+
+
+def _from(query: Select[Any], after: Place | None) -> Select[Any]:
+    """Go on behind a place."""
+    if after is None:
+        return query
+    moment, message_id = after
+    return query.where(
+        or_(
+            message.c.sent_at > moment,
+            and_(message.c.sent_at == moment, message.c.id > message_id),
+        )
+    )
 
 
 def load_uncarried(connection: Connection, ids: Collection[int]) -> list[Uncarried]:
@@ -116,9 +128,18 @@ def want_uncarried(
     *,
     record: RecordKind,
     keyed_hash: Callable[[str], str],
+    is_blocked: Callable[[Iterable[Alias]], bool],
     now: datetime,
 ) -> None:
-    """Put messages on their lanes behind live traffic, as if they had just been recorded."""
+    """Put messages on their lanes behind live traffic, as if they had just been recorded.
+
+    Those of people who are kept out of every CRM get their rows as well, and are skipped.
+    """
+    if not messages:
+        return
+    blocked = blocked_contacts(
+        connection, {each.contact_id for each in messages}, is_blocked=is_blocked
+    )
     keys = {
         row.id: row.key
         for row in connection.execute(
@@ -135,19 +156,69 @@ def want_uncarried(
             continue
         person = str(each.contact_id)
         source = each.conversation if record == "conversation" else str(each.id)
-        wanted.setdefault(
-            ("contact", person),
-            Wanted(destination, each.contact_id, "contact", person, key, 0, BACKFILL),
-        )
+        skip = BLOCKED if each.contact_id in blocked else None
+        if skip is None:
+            wanted.setdefault(
+                ("contact", person),
+                Wanted(destination, each.contact_id, "contact", person, key, 0, BACKFILL),
+            )
         marker = carrier_marker(
             keyed_hash, destination, record, wamid=each.wamid, conversation=each.conversation
         )
         position = int(each.sent_at.timestamp() * 1000)
         wanted.setdefault(
             (record, source),
-            Wanted(destination, each.contact_id, record, source, marker, position, BACKFILL),
+            Wanted(
+                destination,
+                each.contact_id,
+                record,
+                source,
+                marker,
+                position,
+                BACKFILL,
+                skip=skip,
+            ),
         )
     want(connection, list(wanted.values()), now=now)
+
+
+def contacts_without_delivery(
+    connection: Connection, destination: str, contact_ids: Collection[int]
+) -> dict[int, str]:
+    """Return the keys of those of these contacts that have no delivery either, by id."""
+    if not contact_ids:
+        return {}
+    rows = connection.execute(
+        select(contact.c.id, contact.c.key)
+        .outerjoin(
+            delivery,
+            and_(
+                delivery.c.destination == destination,
+                delivery.c.record == "contact",
+                delivery.c.source_id == cast(contact.c.id, String),
+            ),
+        )
+        .where(contact.c.id.in_(sorted(contact_ids)), delivery.c.id.is_(None))
+    )
+    return {row.id: row.key for row in rows}
+
+
+def blocked_contacts(
+    connection: Connection,
+    contact_ids: Collection[int],
+    *,
+    is_blocked: Callable[[Iterable[Alias]], bool],
+) -> set[int]:
+    """Return those of these contacts whom the operator keeps out of every CRM."""
+    aliases: dict[int, list[Alias]] = {}
+    rows = connection.execute(
+        select(alias.c.contact_id, alias.c.scope, alias.c.kind, alias.c.value).where(
+            alias.c.contact_id.in_(sorted(contact_ids))
+        )
+    )
+    for row in rows:
+        aliases.setdefault(row.contact_id, []).append(Alias(row.scope, row.kind, row.value))
+    return {contact_id for contact_id, known in aliases.items() if is_blocked(known)}
 
 
 def carriers_of(
@@ -215,15 +286,7 @@ def named_messages(
         .order_by(message.c.sent_at, message.c.id)
         .limit(limit)
     )
-    if after is not None:
-        moment, message_id = after
-        query = query.where(
-            or_(
-                message.c.sent_at > moment,
-                and_(message.c.sent_at == moment, message.c.id > message_id),
-            )
-        )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_from(query, after)).all()
     named = {wamid for row in rows for wamid in (row.quoted, row.reacted) if wamid}
     following = (rows[-1].sent_at, rows[-1].id) if len(rows) == limit else None
     return named, following

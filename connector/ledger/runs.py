@@ -5,7 +5,7 @@ out and keeps its place in ``cursor``, so that a kill costs one slice. ``UNIQUE(
 tick)`` decides who makes a tick's row, over all processes; a command's row has no tick.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -18,6 +18,8 @@ from connector.ledger.schema import Instant, run
 RunState = Literal["waiting", "running", "done", "braked", "failed"]
 UNFINISHED: Final = ("waiting", "running")
 WITHDRAWN: Final = "withdrawn by whoever ordered it"
+PAGE: Final = "page"
+"""Where in a run's counts a page lies for the command to take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,36 +222,45 @@ def finish_run(
 
 def withdraw_runs(connection: Connection, ids: Collection[int], *, now: datetime) -> None:
     """End runs that nobody waits for any more; whoever carries one out stops at its next slice."""
-    for run_id in sorted(ids):
-        finish_run(connection, run_id, state="failed", now=now, error=WITHDRAWN)
+    for found in load_runs(connection, ids).values():
+        if not found.finished:
+            counts = {name: each for name, each in found.counts.items() if name != PAGE}
+            finish_run(
+                connection, found.id, state="failed", now=now, counts=counts, error=WITHDRAWN
+            )
 
 
-def put_page(connection: Connection, run_id: int, page: Sequence[Any]) -> bool:
+def put_page(
+    connection: Connection, run_id: int, page: Mapping[str, Any], *, counts: Mapping[str, Any]
+) -> bool:
     """Hand a page of findings to the command that waits for this run; ``False`` if it has gone.
 
     A page may hold what people wrote. It stands in the row only until the command has taken it.
     """
     kept = connection.execute(
-        update(run).where(run.c.id == run_id, run.c.state == "running").values(cursor=list(page))
+        update(run)
+        .where(run.c.id == run_id, run.c.state == "running")
+        .values(counts={**counts, PAGE: dict(page)})
     )
     return kept.rowcount == 1
 
 
-def take_page(connection: Connection, run_id: int) -> list[Any] | None:
+def take_page(connection: Connection, run_id: int) -> dict[str, Any] | None:
     """Take the page that waits, and with it everything it says out of the ledger."""
-    held = connection.execute(
-        select(run.c.cursor).where(run.c.id == run_id, run.c.cursor.is_not(None)).with_for_update()
+    counts = connection.execute(
+        select(run.c.counts).where(run.c.id == run_id).with_for_update()
     ).scalar_one_or_none()
-    if not isinstance(held, list):
+    if not counts or PAGE not in counts:
         return None
-    connection.execute(update(run).where(run.c.id == run_id).values(cursor=None))
-    return held
+    page: dict[str, Any] = counts.pop(PAGE)
+    connection.execute(update(run).where(run.c.id == run_id).values(counts=counts))
+    return page
 
 
 def is_page_taken(connection: Connection, run_id: int) -> bool | None:
     """Say whether the page was taken; ``None`` if the run is not under way any more."""
-    row = connection.execute(select(run.c.state, run.c.cursor).where(run.c.id == run_id)).one()
-    return None if row.state != "running" else row.cursor is None
+    row = connection.execute(select(run.c.state, run.c.counts).where(run.c.id == run_id)).one()
+    return None if row.state != "running" else PAGE not in (row.counts or {})
 
 
 def forget_ticks(connection: Connection, *, before: datetime) -> int:
@@ -264,7 +275,6 @@ def forget_ticks(connection: Connection, *, before: datetime) -> int:
 
 
 def _run(row: Row[Any]) -> Run:
-    cursor = row.cursor
     return Run(
         id=row.id,
         job=row.job,
@@ -275,6 +285,6 @@ def _run(row: Row[Any]) -> Run:
         started_at=row.started_at,
         finished_at=row.finished_at,
         error=row.error,
-        cursor=cursor if isinstance(cursor, dict) else {},
+        cursor=row.cursor or {},
         counts=row.counts or {},
     )

@@ -64,7 +64,7 @@ def find_story(
     found = _find_message(connection, given, wamid_hash=wamid_hash)
     if found is not None:
         return _message_story(connection, found, kind="message")
-    contact_id = _find_contact(connection, given)
+    contact_id = find_contact(connection, given)
     if contact_id is not None:
         return _contact_story(connection, contact_id, kind="contact")
     return _find_record(connection, given)
@@ -79,7 +79,8 @@ def _find_message(
     return found
 
 
-def _find_contact(connection: Connection, given: str) -> int | None:
+def find_contact(connection: Connection, given: str) -> int | None:
+    """Return the id of the contact with this key, user id, ``wa_id`` or phone."""
     by_key: int | None = connection.execute(
         select(contact.c.id).where(contact.c.key == given)
     ).scalar_one_or_none()

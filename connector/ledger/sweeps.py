@@ -7,7 +7,7 @@ until the row is written again: then ``sent_at`` is the later one.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
@@ -47,10 +47,10 @@ class Held:
         )
 
 
-_COLUMNS = tuple(
+HELD_COLUMNS: Final = tuple(
     lane.c.contact_id if name == "contact_id" else delivery.c[name] for name in Held.__slots__
 )
-_ROWS = delivery.join(lane, lane.c.id == delivery.c.lane_id)
+HELD_ROWS: Final = delivery.join(lane, lane.c.id == delivery.c.lane_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ def window_page(
 ) -> list[Held]:
     """Return the next records of a window; ``after`` is the last one's ``synced_at`` and id."""
     query = (
-        select(*_COLUMNS)
-        .select_from(_ROWS)
+        select(*HELD_COLUMNS)
+        .select_from(HELD_ROWS)
         .where(window.condition())
         .order_by(delivery.c.synced_at, delivery.c.id)
         .limit(limit)
@@ -134,7 +134,7 @@ def load_held(connection: Connection, ids: Collection[int]) -> dict[int, Held]:
     if not ids:
         return {}
     rows = connection.execute(
-        select(*_COLUMNS).select_from(_ROWS).where(delivery.c.id.in_(sorted(ids)))
+        select(*HELD_COLUMNS).select_from(HELD_ROWS).where(delivery.c.id.in_(sorted(ids)))
     )
     return {row.id: _held(row) for row in rows}
 
@@ -148,8 +148,8 @@ def held_by_crm_id(
         return found
     kind = delivery.c.record == "contact" if record == "contact" else delivery.c.record != "contact"
     rows = connection.execute(
-        select(*_COLUMNS)
-        .select_from(_ROWS)
+        select(*HELD_COLUMNS)
+        .select_from(HELD_ROWS)
         .where(
             delivery.c.destination == destination,
             kind,
@@ -188,8 +188,8 @@ def held_by_marker(
     where a CRM shows a record of ours that we do not know. So it is a scan, by the slice.
     """
     rows = connection.execute(
-        select(*_COLUMNS)
-        .select_from(_ROWS)
+        select(*HELD_COLUMNS)
+        .select_from(HELD_ROWS)
         .where(
             delivery.c.id > after,
             delivery.c.id <= upto,

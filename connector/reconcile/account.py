@@ -5,7 +5,7 @@ holds a destination hands one and the same object to both, so that they share it
 and what it knows of the CRM's schema.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from connector.config.units import Rate
 from connector.crm.adapter import Adapter
 from connector.crm.client import CrmClient
 from connector.mapping.render import Renderer
+from connector.model.identity import Alias
 from connector.model.number import Number
 from connector.model.record import CrmObject, Limits, RecordKind
 
@@ -86,5 +87,7 @@ class Terms:
     rate: Rate
     company_wait: float
     """Seconds that a change waits for others, so that they share a call."""
+    is_blocked: Callable[[Iterable[Alias]], bool]
+    """Whether somebody with these aliases is kept out of every CRM."""
     wake_delivery: Callable[[], object]
     """Says that something was put on a lane."""

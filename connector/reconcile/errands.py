@@ -7,6 +7,7 @@ that was done up to there, in one transaction that checks the lease.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -26,6 +27,7 @@ from connector.ledger.runs import (
     keep_run,
     next_run,
     put_page,
+    withdraw_runs,
 )
 from connector.waiting import wait_for_any
 
@@ -107,21 +109,30 @@ class Errand:
 
         await self.ledger.write(fenced)
 
-    async def hand_over(self, page: list[Any]) -> None:
-        """Give a page to the command that ordered this run; returns once it was taken."""
+    async def hand_over(self, page: Mapping[str, Any], counts: Mapping[str, Any]) -> None:
+        """Give a page to the command that ordered this run; returns once it was taken.
 
-        def put(connection: Connection) -> None:
-            check_lease(connection, self.held.lease)
-            if not put_page(connection, self.run.id, page):
-                raise WithdrawnError
-
-        await self.ledger.write(put)
+        Where the command has gone the run is withdrawn, and the page with it.
+        """
+        await self.write(partial(self._put, page=page, counts=counts))
         waited = 0.0
         while not (taken := await self.ledger.read(is_page_taken, self.run.id)):
-            if taken is None or waited > _PAGE_PATIENCE:
+            if taken is None:
+                raise WithdrawnError
+            if waited > _PAGE_PATIENCE:
+                await self.write(self._withdraw)
                 raise WithdrawnError
             await self.pause(_PAGE_POLL)
             waited += _PAGE_POLL
+
+    def _put(
+        self, connection: Connection, *, page: Mapping[str, Any], counts: Mapping[str, Any]
+    ) -> None:
+        if not put_page(connection, self.run.id, page, counts=counts):
+            raise WithdrawnError
+
+    def _withdraw(self, connection: Connection) -> None:
+        withdraw_runs(connection, [self.run.id], now=self.ledger.now(connection))
 
     async def pause(self, seconds: float) -> None:
         """Wait, but not beyond the end of this process."""

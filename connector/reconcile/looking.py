@@ -30,7 +30,7 @@ from connector.reconcile.courtesy import Courtesy
 from connector.reconcile.errands import Errand, Slice
 from connector.reconcile.findings import Finding, Spelling, SweepState
 from connector.reconcile.judging import Judgement, judge
-from connector.reconcile.material import Material, load_material, render_row
+from connector.reconcile.material import Material, load_material, try_to_render
 from connector.reconcile.reading import own_fields, read_fields
 
 _SCAN: Final = 20_000
@@ -217,7 +217,7 @@ class Looking:
         for row in rows:
 
             def render(row: Held = row) -> Rendered | None:
-                return render_row(self._account, row, material)
+                return try_to_render(self._account, row, material)
 
             found = judge(row, current.get(str(row.crm_id)), names=names, render=render)
             self._note(row, found)

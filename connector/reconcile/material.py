@@ -44,16 +44,21 @@ def load_material(connection: Connection, destination: str, rows: Sequence[Held]
 def render_row(account: Account, row: Held, material: Material) -> Rendered | None:
     """Make a delivery's record as it should be now.
 
-    ``None`` where nothing can be made any more: its words were dropped for their age, the person
-    was erased, or the mapping fails for it.
+    ``None`` where nothing can be made any more: its words were dropped for their age, or the person
+    was erased. Raises ``RenderError`` where the mapping fails for it.
     """
     person = material.contacts.get(row.contact_id)
     if person is None or person.erased_at is not None:
         return None
+    if row.record == "contact":
+        return account.renderer.contact(person, crm_id=row.crm_id, country=account.country)
+    return _render_carrier(account, row, person, material)
+
+
+def try_to_render(account: Account, row: Held, material: Material) -> Rendered | None:
+    """Make a record as ``render_row`` does; ``None`` also where the mapping fails for it."""
     try:
-        if row.record == "contact":
-            return account.renderer.contact(person, crm_id=row.crm_id, country=account.country)
-        return _render_carrier(account, row, person, material)
+        return render_row(account, row, material)
     except RenderError:
         return None
 

@@ -11,16 +11,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from connector import metrics
-from connector.ledger.destinations import load_standing
 from connector.ledger.gaps import carriers_of, load_uncarried, want_uncarried
-from connector.ledger.marks import (
-    OnItsWay,
-    count_marked,
-    mark_for_writing,
-    note_gone,
-    relink,
-    wake_sleeping,
-)
+from connector.ledger.marks import mark_for_writing, note_gone, relink, wake_sleeping
 from connector.ledger.sweeps import Held, Print, crm_links, keep_prints, load_held
 from connector.model.record import RecordKind
 from connector.reconcile.account import Account, Terms
@@ -30,12 +22,12 @@ from connector.reconcile.errands import Errand, Slice
 from connector.reconcile.findings import Finding, SweepState
 from connector.reconcile.healing import Healing
 from connector.reconcile.reading import own_fields, read_fields
+from connector.reconcile.settling import wait_until_settled
 
 _AT_ONCE: Final = 500
 """Findings of one transaction."""
 _BATCH: Final = 100
 """Records that one writing call takes at the most, as far as calls are counted."""
-_GLANCE: Final = 0.2
 
 
 class Mending:
@@ -142,31 +134,14 @@ class Mending:
             load_uncarried(connection, [each.message for each in findings if each.message]),
             record=self._account.record,
             keyed_hash=self._errand.ledger.keyed_hash,
+            is_blocked=self._terms.is_blocked,
             now=self._stamp,
         )
 
     async def wait_until_written(self) -> Slice:
         """Wait until delivery has settled what was marked, or does not come any further."""
-        self._terms.wake_delivery()
-        tuning = self._terms.tuning
-        patience = tuning.request_timeout + tuning.send_gate + 4 * self._terms.company_wait
-        waited, last = 0.0, -1
-        while waited <= patience:
-            on_its_way, held_up = await self._errand.ledger.read(self._look)
-            if not on_its_way.moving:
-                break
-            waited = 0.0 if held_up or on_its_way.open != last else waited + _GLANCE
-            last = on_its_way.open
-            await self._errand.pause(_GLANCE)
+        await wait_until_settled(self._errand, self._account, self._terms, stamp=self._stamp)
         return Slice(last=True)
-
-    def _look(self, connection: Connection) -> tuple[OnItsWay, bool]:
-        standing = load_standing(connection, self._account.name)
-        now = self._errand.ledger.now(connection)
-        return (
-            count_marked(connection, self._account.name, stamp=self._stamp),
-            standing.state(now) in {"throttled", "broken", "half_open"},
-        )
 
     async def confirm(self) -> Slice:
         """Read back what was written, and keep what the CRM says of it now.
@@ -217,7 +192,7 @@ class Mending:
         ids = [each.message for each in findings if each.message is not None]
         states = await self._errand.ledger.read(self._carriers, ids)
         for finding in findings:
-            finding.repaired = states.get(finding.message or 0) == "synced"
+            finding.repaired = states.get(finding.message or 0) in {"synced", "skipped"}
 
     def _carriers(self, connection: Connection, ids: Sequence[int]) -> dict[int, str]:
         messages = load_uncarried(connection, ids)

@@ -22,7 +22,7 @@ _LOOK_EVERY: Final = 0.1
 
 OnProgress = Callable[[Mapping[str, Run]], None]
 """Called with the runs as they stand, by destination."""
-OnPage = Callable[[str, list[Any]], None]
+OnPage = Callable[[str, Mapping[str, Any]], None]
 """Called with a page that a run hands over, and its destination."""
 
 

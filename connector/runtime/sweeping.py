@@ -12,8 +12,11 @@ from connector.ledger.keeper import HeldLease
 from connector.ledger.ledger import Ledger
 from connector.reconcile.account import Terms
 from connector.reconcile.errands import Errands, Job
+from connector.reconcile.resync import DRY_RUN, resync
+from connector.reconcile.resync import JOB as RESYNC
 from connector.reconcile.sweep import JOB as RECONCILE
 from connector.reconcile.sweep import sweep
+from connector.record.routing import Blocklist
 from connector.waiting import run_together
 
 
@@ -55,7 +58,12 @@ class Holder:
 
 
 def _jobs(destination: Destination, terms: Terms) -> Mapping[str, Job]:
-    return {RECONCILE: partial(sweep, account=destination, terms=terms)}
+    resyncing = partial(resync, account=destination, terms=terms)
+    return {
+        RECONCILE: partial(sweep, account=destination, terms=terms),
+        RESYNC: resyncing,
+        DRY_RUN: resyncing,
+    }
 
 
 def _terms(config: Config, name: str, *, wake: Callable[[], object]) -> Terms:
@@ -69,5 +77,6 @@ def _terms(config: Config, name: str, *, wake: Callable[[], object]) -> Terms:
         numbers=frozenset(numbers),
         rate=settings.allowed_rate,
         company_wait=settings.company_wait.total_seconds(),
+        is_blocked=Blocklist(config.privacy.block).holds,
         wake_delivery=wake,
     )

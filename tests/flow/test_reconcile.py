@@ -115,9 +115,7 @@ def drop_and_quote(traffic: Traffic, count: int) -> Traffic:
 def test_one_reconciliation_reports_each_class_exactly_and_a_second_finds_nothing(
     new_trial: NewTrial, trial_ledger: str | None
 ) -> None:
-    trial = new_trial(
-        ledger_url=trial_ledger, crm={"refuse_unique_on": ["communications"]}
-    )
+    trial = new_trial(ledger_url=trial_ledger, crm={"refuse_unique_on": ["communications"]})
     trial.wait_until_ready(trial.start())
     traffic = drop_and_quote(burst(400, 1600, base=BASE, seed=5), 16)
     deliver(trial, traffic)

@@ -170,22 +170,29 @@ def test_an_unfinished_run_is_seen_until_it_ends(ledger: Ledger) -> None:
     assert ledger.query(last_done, "reconcile", "hubspot") is None
 
 
+PAGE = {"items": [{"after": "Olá"}]}
+
+
 def test_a_page_is_gone_from_the_ledger_once_it_is_taken(ledger: Ledger) -> None:
     made = start(ledger)
-    assert ledger.transact(put_page, made, [{"after": "Olá"}])
+    assert ledger.transact(put_page, made, PAGE, counts={"selected": 3})
     assert ledger.query(is_page_taken, made) is False
 
-    assert ledger.transact(take_page, made) == [{"after": "Olá"}]
+    assert ledger.transact(take_page, made) == PAGE
 
     assert ledger.query(is_page_taken, made) is True
     assert ledger.transact(take_page, made) is None
+    assert ledger.query(load_runs, [made])[made].counts == {"selected": 3}
 
 
 def test_a_page_for_a_run_nobody_waits_for_is_not_kept(ledger: Ledger) -> None:
     made = start(ledger)
+    assert ledger.transact(put_page, made, PAGE, counts={"selected": 3})
+
     ledger.transact(withdraw_runs, [made], now=START)
 
-    assert not ledger.transact(put_page, made, [{"after": "Olá"}])
+    assert ledger.query(load_runs, [made])[made].counts == {"selected": 3}
+    assert not ledger.transact(put_page, made, PAGE, counts={})
     assert ledger.query(is_page_taken, made) is None
 
 
