@@ -68,25 +68,34 @@ def _tell_numbers(numbers: Mapping[str, Any], *, now: datetime) -> None:
 
 def _tell_destinations(destinations: Mapping[str, Any], *, now: datetime) -> None:
     counts = ("open", "in doubt", "parked", "reviews")
-    shown = table(
-        "Destinations", "name", "state", *counts, "oldest", "last synced", "next", numbers=counts
-    )
+    columns = ("name", "state", *counts, "oldest", "last synced", "calls left", "compared")
+    shown = table("Destinations", *columns, numbers=counts)
+    advices = {name: advise(name, each) for name, each in destinations.items()}
     for name, each in destinations.items():
-        advice = advise(name, each)
-        oldest = each["oldest_open_seconds"]
+        oldest, compared = each["oldest_open_seconds"], each["last_reconcile"]
         add_row(
             shown,
             name,
-            words(advice.words, "green" if advice.words == "open" else "yellow"),
+            words(each["state"], "green" if advices[name].words == "open" else "bold yellow"),
             each["open"],
             each["in_doubt"],
             each["parked"],
             each["reviews"],
             "" if oldest is None else span(oldest),
             ago(_moment(each["last_synced_at"]), now=now),
-            advice.next,
+            _budgets(each["budgets"]),
+            "" if compared is None else ago(_moment(compared["at"]), now=now),
         )
     say(shown)
+    for name, advice in advices.items():
+        if advice.next:
+            say("", words(f"{name} is {advice.words}", "yellow"), f"  next: {advice.next}")
+
+
+def _budgets(budgets: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{each['left']} {name}" for name, each in budgets.items() if each["left"] is not None
+    )
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -18,6 +18,7 @@ from connector.ledger.destinations import Standing
 from connector.ledger.ledger import Ledger
 from connector.ledger.overview import Load, Overview, look
 from connector.ledger.space import DiskSpace
+from connector.runtime.neighbour import add_live
 from connector.runtime.times import rfc3339
 from connector.runtime.version import VERSION
 
@@ -34,15 +35,12 @@ class Live:
 
 
 def read_status(ledger: Ledger, config: Config) -> dict[str, Any]:
-    """Return the status as a command sees it, beside the daemon."""
+    """Return the status as a command sees it, with what a daemon on this host adds."""
     space = DiskSpace(config.ledger.url, min_free=config.ledger.min_free)
-    return ledger.query(
-        status_of,
-        ledger=ledger,
-        config=config,
-        space=space,
-        revision=migrate.current(ledger.engine),
-    )
+    revision = migrate.current(ledger.engine)
+    status = ledger.query(status_of, ledger=ledger, config=config, space=space, revision=revision)
+    add_live(status, config)
+    return status
 
 
 def status_of(

@@ -81,7 +81,8 @@ def test_an_installation_is_checked_set_up_run_and_looked_at(
     assert status["ready"]
     assert status["destinations"]["hubspot"]["holder"]
     assert status["destinations"]["hubspot"]["open"] == 0
-    assert "hubspot" in shell.words("status")
+    assert status["destinations"]["hubspot"]["budgets"]["burst"]["limit"] == 90
+    assert "Running." in shell.words("status")
     contact = trial.crm.state(objects="contacts")["contacts"][0]
     story = shell.json("explain", contact["properties"]["phone"])
     assert story["contact"]["phone"] == contact["properties"]["phone"]
