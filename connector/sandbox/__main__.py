@@ -1,4 +1,4 @@
-"""``python -m connector.sandbox hubspot|pipedrive``: a sandbox CRM as a process of its own."""
+"""``python -m connector.sandbox hubspot|pipedrive|rest``: a sandbox CRM as its own process."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 from starlette.types import ASGIApp
 
-from connector.sandbox import hubspot, pipedrive
+from connector.sandbox import hubspot, pipedrive, rest
 from connector.sandbox.control import Tokens
 from connector.sandbox.server import run_process
 
@@ -47,9 +47,15 @@ def _open_pipedrive(data: str, settings: str, seed: int) -> _Crm:
     return _Crm(pipedrive.build_app(company, seed=seed), company.access, company.store)
 
 
+def _open_rest(data: str, settings: str, seed: int) -> _Crm:
+    account = rest.Account(data, settings=rest.Settings.model_validate_json(settings))
+    return _Crm(rest.build_app(account, seed=seed), account.access, account.store)
+
+
 _KINDS: Final[Mapping[str, _Kind]] = {
     "hubspot": _Kind("a HubSpot account on the dated API", "pat-na1-", _open_hubspot),
     "pipedrive": _Kind("a Pipedrive company, v2 and v1", "", _open_pipedrive),
+    "rest": _Kind("a plain REST CRM", "", _open_rest),
 }
 
 
