@@ -39,6 +39,9 @@ FAST: Final[Mapping[str, float]] = {
 """Waits that suit a CRM on the same machine."""
 
 
+_NEVER: Final[Mapping[str, str]] = dict.fromkeys(("reconcile", "retention", "check"), "off")
+
+
 class TrialError(ConnectorError):
     """A process of a trial did not start or ended too early."""
 
@@ -227,9 +230,13 @@ def prepare_trial(
     ledger_url: str | None = None,
     tuning: Mapping[str, float] | None = None,
     destination: Mapping[str, Any] | None = None,
+    schedule: Mapping[str, str] | None = None,
     extra: str = "",
 ) -> Trial:
-    """Write a configuration with its secrets as files into ``folder``."""
+    """Write a configuration with its secrets as files into ``folder``.
+
+    Nothing runs by the clock unless ``schedule`` says so: calls are counted in trials.
+    """
     secret, token = secrets.token_hex(16), secrets.token_hex(24)
     trial = Trial(folder, crm, secret, free_port(), free_port())
     for name, text in (("app_secret", secret), ("verify_token", token), ("crm_token", crm.token)):
@@ -255,6 +262,8 @@ def prepare_trial(
         *_toml(destination or {"batch_wait": "200ms"}),
         "[media]",
         "download = false",
+        "[schedule]",
+        *_toml({**_NEVER, **(schedule or {})}),
         "[tuning]",
         *_toml({**FAST, **(tuning or {})}),
         "[log]",
