@@ -134,7 +134,7 @@ class Finder:
             raise refused_question(answer, read.request)
         if record is None or is_none(record):
             return None
-        told = None if read.id is None else identity(read.id.of(record))
+        told = None if read.id is None else identity(read.id.of(answer.payload))
         return told or crm_id, record
 
     async def _records(self, search: Search, roots: Roots) -> list[Any]:

@@ -51,7 +51,9 @@ class Read:
     request: Request
     record: Pointer
     phones: tuple[Pointer, ...]
+    """Within the record."""
     id: Pointer | None
+    """Where the answer tells the record's id, another one than was asked after a merge."""
 
 
 @dataclass(frozen=True, slots=True)

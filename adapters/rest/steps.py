@@ -81,11 +81,6 @@ def read_steps(
     """Read what makes a record: ``put``, or the steps of ``create``."""
     verb: Any = "put" if once == "put" else "create"
     path: Path = (kind, verb)
-    other = "create" if verb == "put" else "put"
-    if other in table and once is not None:
-        reader.complain(
-            (kind, other), f'is not used with once = "{once}"', expected=f"a [{kind}.{verb}]"
-        )
     found = reader.tables(path, table.get(verb))
     if not found and once is not None:
         reader.complain(path, "is missing", expected=f'a table, for once = "{once}"')
