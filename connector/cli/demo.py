@@ -120,7 +120,7 @@ class _Steps:
 
 def _tell(outcome: Outcome) -> None:
     shown = table(
-        f"What the sandbox {CRMS[outcome.adapter]} holds now",
+        f"What the sandbox {CRMS[outcome.adapter].called} holds now",
         "contact",
         "phone or user id",
         "CRM id",

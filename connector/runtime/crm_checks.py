@@ -8,12 +8,11 @@ from connector.config.models import Config
 from connector.deliver.destination import Destination
 from connector.errors import ConfigError, CrmError
 from connector.ledger.ledger import Ledger
-from connector.mapping.load import load_mapping
 from connector.mapping.validate import validate_mapping
 from connector.model.record import Account, Change
+from connector.runtime.building import build_destination
 from connector.runtime.finding import Finding, findings_of
 from connector.runtime.promise import promise
-from connector.runtime.wiring import Build, our_numbers, read_labels
 
 _WARNING: Final = timedelta(days=90)
 """How long before a CRM's API version ends there is a warning."""
@@ -23,21 +22,14 @@ async def check_destination(
     config: Config, ledger: Ledger, name: str
 ) -> tuple[list[Finding], str | None]:
     """Look at one destination; return what was found, and its promise where that is known."""
-    settings = config.destinations[name]
     try:
-        mapping = load_mapping(settings.mapping, folder=config.folder, adapter=settings.adapter)
+        destination = build_destination(config, ledger, name)
     except ConfigError as error:
         return findings_of(
             error.problems, name=f"{name}.mapping", destination=name, remedy="mend the mapping"
         ), None
-    found = [Finding(f"{name}.mapping", "ok", f"{mapping.file} is well formed", destination=name)]
-    build = Build(config, ledger, {name: mapping}, read_labels(config), our_numbers(config))
-    try:
-        destination = build.destination(name)
-    except ConfigError as error:
-        return findings_of(
-            error.problems, name=f"{name}.mapping", destination=name, remedy="mend the mapping"
-        ), None
+    well = f"{destination.mapping.file} is well formed"
+    found = [Finding(f"{name}.mapping", "ok", well, destination=name)]
     try:
         account = await destination.adapter.account()
     except (CrmError, ConfigError) as error:

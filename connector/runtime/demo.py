@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,8 +33,31 @@ from connector.sandbox.comparison import Verdict, compare_hubspot
 from connector.sandbox.sender import send
 from connector.sandbox.traffic import DAY, DayOfTraffic, ExpectedContact, Traffic
 
-CRMS: Final[Mapping[str, str]] = {"hubspot": "HubSpot"}
-"""The kinds of CRM there is a sandbox for, and what people call them."""
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A kind of CRM there is a sandbox for, and where in its state to look."""
+
+    called: str
+    """As people call it."""
+    contacts: str
+    """Its word for records of people."""
+    messages: str
+    """Its word for records of messages."""
+    compare: Callable[[Sequence[ExpectedContact], Mapping[str, Any]], Verdict]
+    owners: Callable[[Mapping[str, Any]], Iterable[str]]
+    """Gives the ids of the people on whose timeline a message is."""
+
+
+CRMS: Final[Mapping[str, Sandbox]] = {
+    "hubspot": Sandbox(
+        called="HubSpot",
+        contacts="contacts",
+        messages="communications",
+        compare=compare_hubspot,
+        owners=lambda message: message["links"].get("contacts", ()),
+    )
+}
 PATIENCE: Final = 60.0
 """Seconds in which all must have arrived."""
 _AT_ONCE: Final = 16
@@ -186,7 +209,7 @@ class Demo:
             with suppress(httpx.HTTPError):
                 status = self.trial.status()
                 counts = self.trial.crm.state(objects="none")["counts"]
-                there = min(counts["communications"], traffic.messages)
+                there = min(counts[CRMS[self.adapter].messages], traffic.messages)
                 self.watcher.advance(there, traffic.messages)
                 waiting = status["webhooks"]["waiting"]
                 return not waiting and all(
@@ -202,22 +225,26 @@ class Demo:
         )
 
     def _judge(self, traffic: Traffic, state: Mapping[str, Any]) -> Outcome:
-        verdict = compare_hubspot(traffic.expected, state)
+        sandbox = CRMS[self.adapter]
+        verdict = sandbox.compare(traffic.expected, state)
         with opened_ledger(self.config) as ledger:
             balance = ledger.query(audit, audit_scopes(self.config, read_mappings(self.config)))
             statuses = ledger.query(outbound_statuses)
+        on_timeline = Counter(
+            owner for each in state[sandbox.messages] for owner in sandbox.owners(each)
+        )
         return Outcome(
             adapter=self.adapter,
             seconds=time.perf_counter() - self.begun_at,
             sent=traffic.summary(),
             crm={
-                "contacts": state["counts"]["contacts"],
-                "messages": state["counts"]["communications"],
+                "contacts": state["counts"][sandbox.contacts],
+                "messages": state["counts"][sandbox.messages],
                 "calls": sum(state["calls"].values()),
             },
             verdict=verdict,
             audit=balance,
-            contacts=list(_show(traffic.expected, verdict, state, statuses)),
+            contacts=list(_show(traffic.expected, verdict, on_timeline, statuses)),
             urls={
                 "webhook": self.trial.webhook_url,
                 "dashboard": f"{self.trial.admin_url}/",
@@ -237,12 +264,9 @@ class Demo:
 def _show(
     expected: Sequence[ExpectedContact],
     verdict: Verdict,
-    state: Mapping[str, Any],
+    on_timeline: Counter[str],
     statuses: Sequence[tuple[Contact, Counter[str]]],
 ) -> Iterator[Shown]:
-    on_timeline = Counter(
-        end for each in state["communications"] for end in each["links"].get("contacts", ())
-    )
     by_person = {
         handle: counts
         for contact, counts in statuses
@@ -288,7 +312,7 @@ def _started(
     adapter: str, folder: Path, watcher: Watcher
 ) -> Iterator[tuple[Trial, subprocess.Popen[bytes]]]:
     """Start the processes and end them with the block, however it ends."""
-    name = CRMS[adapter]
+    name = CRMS[adapter].called
     watcher.begin(f"Starting a sandbox {name}")
     crm = SandboxCrm.start(adapter, folder)
     trial = prepare_trial(folder, crm, adapter=adapter)

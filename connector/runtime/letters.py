@@ -20,10 +20,10 @@ from connector.model.codes import explain_code
 from connector.model.contact import Contact
 from connector.model.message import Message
 from connector.model.number import Number
+from connector.runtime.building import build_destination
 from connector.runtime.explanation import tell_next
 from connector.runtime.preview import assumed_schema
 from connector.runtime.times import rfc3339
-from connector.runtime.wiring import Build
 
 
 def letter_json(letter: DeadLetter) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def render_anew(config: Config, ledger: Ledger, letter: DeadLetter) -> Anew:
     material = ledger.query(_gather, letter)
     if material is None:
         return Anew(None, "what it was made from was erased or dropped")
-    destination = Build.of(config, ledger).destination(letter.destination)
+    destination = build_destination(config, ledger, letter.destination)
     return asyncio.run(_render_anew(destination, letter, material))
 
 

@@ -9,7 +9,7 @@ from connector.config.models import Config
 
 _PATIENCE: Final = 1.0
 """Seconds: a look at the status must not wait for a daemon that is in trouble."""
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - no address to listen on
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not to listen on
 
 
 def add_live(status: dict[str, Any], config: Config) -> None:
@@ -43,6 +43,8 @@ def _ask(config: Config) -> Mapping[str, Any] | None:
     if config.admin.port == 0:
         return None
     host = _EVERYWHERE.get(config.admin.host, config.admin.host)
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
     token = config.admin.token
     headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
     url = f"http://{host}:{config.admin.port}/healthz"

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from connector.config.models import Config
 from connector.ledger.ledger import Ledger
 from connector.model.record import Change
+from connector.runtime.building import build_destination
 from connector.runtime.opening import blank_ledger, ledger_if_any
-from connector.runtime.wiring import Build
 
 
 def prepare_crm(config: Config, name: str, *, apply: bool) -> Sequence[Change]:
@@ -26,7 +26,7 @@ def prepare_crm(config: Config, name: str, *, apply: bool) -> Sequence[Change]:
 
 
 async def _prepare(config: Config, ledger: Ledger, name: str, *, apply: bool) -> Sequence[Change]:
-    destination = Build.of(config, ledger).destination(name)
+    destination = build_destination(config, ledger, name)
     try:
         return await destination.adapter.setup(apply=apply)
     finally:
