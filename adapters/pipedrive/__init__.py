@@ -23,7 +23,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from adapters.pipedrive.account import MissingKeyError, read_account, require_key, set_up
-from adapters.pipedrive.calls import PERSONS, Calls
+from adapters.pipedrive.calls import PERSONS, Calls, number_of
 from adapters.pipedrive.deals import find_open
 from adapters.pipedrive.entries import KINDS, Entries
 from adapters.pipedrive.fields import Fields, activity_fields, note_fields, person_fields
@@ -156,7 +156,7 @@ class Pipedrive:
             await self._entries.erase(crm_ids)
             return
         for crm_id in crm_ids:
-            await self._calls.delete(PERSONS, int(crm_id))
+            await self._calls.delete(PERSONS, number_of(crm_id))
 
     async def account(self) -> Account:
         """Ask who we are; after a pause for a missing key field, also whether it is there."""

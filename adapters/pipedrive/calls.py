@@ -249,6 +249,14 @@ class Calls:
         return records_of(data_of(response, writes=False))
 
 
+def number_of(crm_id: str) -> int:
+    """Return a record's id as Pipedrive spells it: a number; 0, which nothing has, for any other.
+
+    An operator may have chosen an id that is none.
+    """
+    return int(crm_id) if crm_id.isascii() and crm_id.isdigit() and len(crm_id) < 19 else 0
+
+
 def is_gone(record: Any) -> bool:
     """Say whether a record is one that was deleted: v2 and v1 say it in different words."""
     return record.get("is_deleted") is True or record.get("active_flag") is False

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from adapters.pipedrive.answers import Json
-from adapters.pipedrive.calls import DEALS, Calls
+from adapters.pipedrive.calls import DEALS, Calls, number_of
 from connector.crm import Lookup
 
 _OPEN: Final = {"status": "open"}
@@ -38,7 +38,7 @@ async def _list(
     calls: Calls, *, person: str | None = None, most_pages: int | None = None
 ) -> list[Json] | None:
     """Return open deals; ``None`` where there are more than ``most_pages`` of them."""
-    params = _OPEN if person is None else {**_OPEN, "person_id": person}
+    params = _OPEN if person is None else {**_OPEN, "person_id": str(number_of(person))}
     deals: list[Json] = []
     pages = 0
     async for page in calls.pages(DEALS, params):

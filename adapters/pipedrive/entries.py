@@ -12,7 +12,16 @@ from typing import Any, Final
 
 from adapters.pipedrive.answers import Json, PipedriveRejectedError
 from adapters.pipedrive.bodies import UnwritableError, reject, write_body
-from adapters.pipedrive.calls import ACTIVITIES, MOST_IDS, NOTES, PERSONS, Calls, Kind, is_gone
+from adapters.pipedrive.calls import (
+    ACTIVITIES,
+    MOST_IDS,
+    NOTES,
+    PERSONS,
+    Calls,
+    Kind,
+    is_gone,
+    number_of,
+)
 from adapters.pipedrive.fields import Fields
 from adapters.pipedrive.markers import (
     code_of,
@@ -75,7 +84,7 @@ class Entries:
             body = await write_body(fields, self._marked(record), self._owners)
             if record.crm_id is None:
                 return await self._create(record, body)
-            changed = await self._calls.update(self._kind, int(record.crm_id), body)
+            changed = await self._calls.update(self._kind, number_of(record.crm_id), body)
             return Vanished() if is_gone(changed) else Written(record.crm_id)
         except UnwritableError as error:
             return error.outcome
@@ -120,7 +129,7 @@ class Entries:
         self, fields: Fields, crm_ids: Sequence[str], names: Sequence[str]
     ) -> dict[str, Mapping[str, JsonScalar]]:
         """Return the named fields of the entries that are there, without our mark."""
-        numbers = [int(each) for each in dict.fromkeys(crm_ids)]
+        numbers = [number_of(each) for each in dict.fromkeys(crm_ids)]
         records: list[Json] = []
         if self._kind is NOTES:
             found = await gather_in_batches(numbers, 1, self._read_one, concurrency=_READERS)
@@ -135,7 +144,7 @@ class Entries:
     async def erase(self, crm_ids: Sequence[str]) -> None:
         """Delete entries; those that are gone are no error."""
         for crm_id in crm_ids:
-            await self._calls.delete(self._kind, int(crm_id))
+            await self._calls.delete(self._kind, number_of(crm_id))
 
     async def page(self, fields: Fields, since: datetime, cursor: str | None) -> Page:
         """Return one page of the entries that changed; ``key`` is the end that our mark holds."""
@@ -155,20 +164,21 @@ class Entries:
         return Page(records, page.cursor)
 
     async def _create(self, record: Record, body: dict[str, Any]) -> Outcome:
-        person = record.linked_crm_ids.get("contact")
+        contact = record.linked_crm_ids.get("contact")
         deal = record.linked_crm_ids.get("deal")
         if deal is not None:
-            body["deal_id"] = int(deal)
-        if person is None:
+            body["deal_id"] = number_of(deal)
+        if contact is None:
             made = await self._calls.create(self._kind, body)
             return Written(str(made["id"]))
+        person = number_of(contact)
         try:
-            made = await self._calls.create(self._kind, {**body, **self._link(int(person))})
+            made = await self._calls.create(self._kind, {**body, **self._link(person)})
         except PipedriveRejectedError:
             # Which refusal a person that is gone brings is not documented, so look.
-            if await self._calls.read(PERSONS, int(person)) is not None:
+            if await self._calls.read(PERSONS, person) is not None:
                 raise
-            successor = await self._people.find_successor(int(person))
+            successor = await self._people.find_successor(person)
             if successor is None:
                 return Vanished()
             made = await self._calls.create(self._kind, {**body, **self._link(successor)})
@@ -196,7 +206,7 @@ class Entries:
         """Return entries; ``None`` where there are more than ``most_pages`` of them."""
         params = {} if since is None else self._changes(since)
         if person is not None:
-            params["person_id"] = person
+            params["person_id"] = str(number_of(person))
         records: list[Json] = []
         pages = 0
         async for page in self._calls.pages(self._kind, params):

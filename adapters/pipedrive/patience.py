@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from adapters.pipedrive.settings import PROBE, PipedriveSettings
+from adapters.pipedrive.settings import LONGEST_PROBE, PipedriveSettings
 from connector.crm import Clock, CrmError, CrmThrottledError
 
 _MOST_DOUBLINGS: Final = 12
@@ -35,6 +35,6 @@ class Patience:
             self._in_a_row += 1
         asked = self._settings.cooldown(response)
         doubled = asked * 2 ** min(self._in_a_row - 1, _MOST_DOUBLINGS)
-        wait = max(asked, min(doubled, PROBE))
+        wait = max(asked, min(doubled, LONGEST_PROBE))
         self._until = max(self._until, self._clock.boot() + wait.total_seconds())
         return CrmThrottledError("Pipedrive says: too many requests", cooldown=wait)

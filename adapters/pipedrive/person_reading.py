@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters.pipedrive.answers import Json
-from adapters.pipedrive.calls import PERSONS, Calls
+from adapters.pipedrive.calls import PERSONS, Calls, number_of
 from adapters.pipedrive.fields import Fields
 from adapters.pipedrive.people import People
 from adapters.pipedrive.values import read_time, spell_moment, unspell
@@ -18,7 +18,7 @@ async def read_persons(
 
     A person that is gone is looked for only where it is still known what it was like.
     """
-    numbers = [int(each) for each in dict.fromkeys(crm_ids)]
+    numbers = [number_of(each) for each in dict.fromkeys(crm_ids)]
     there = await people.read(numbers)
     found = {str(number): _pick(fields, record, names) for number, record in there.items()}
     for number in numbers:

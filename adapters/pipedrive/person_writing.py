@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from adapters.pipedrive.answers import Json, PipedriveRejectedError, records_of
 from adapters.pipedrive.bodies import UnwritableError, reject, write_body
-from adapters.pipedrive.calls import PERSONS, Calls, is_gone
+from adapters.pipedrive.calls import PERSONS, Calls, is_gone, number_of
 from adapters.pipedrive.fields import Fields
 from adapters.pipedrive.owners import Owners
 from adapters.pipedrive.people import People
@@ -33,7 +33,7 @@ class PersonWriter:
         try:
             if record.crm_id is None:
                 return await self._create(record)
-            return await self._update(record, int(record.crm_id))
+            return await self._update(record, number_of(record.crm_id))
         except UnwritableError as error:
             return error.outcome
         except PipedriveRejectedError as error:

@@ -26,15 +26,20 @@ from connector.crm import (
 
 TOKENS: Final = "tokens"
 """The name of the day's budget."""
-PROBE: Final = timedelta(minutes=15)
-"""How often a used-up day is asked whether it is over: in which time zone it ends is not told."""
+FIRST_PROBE: Final = timedelta(seconds=15)
+LONGEST_PROBE: Final = timedelta(minutes=15)
+"""How long a used-up day is left alone before it is asked whether it is over: in which time zone it
+ends is not told, and more tokens may be bought. From the first to the longest it doubles."""
 
 _WINDOW: Final = timedelta(seconds=2)
 _SEARCHES: Final = Rate(requests=10, per=_WINDOW)
 _SMALLEST_PLAN: Final = Rate(requests=20, per=_WINDOW)
 _SMALLEST_OAUTH_PLAN: Final = Rate(requests=80, per=_WINDOW)
 _DEAREST_CALL: Final = 20
-"""Tokens; with less than that the day is as good as over."""
+"""Tokens; with less than that a 429 is the day's."""
+_NEARLY_OVER: Final = 100
+"""Tokens below which what is left by the headers is believed for a short time only: our own count
+would hold until midnight UTC what may end any moment."""
 _API_PATH: Final = re.compile(r"/(api(/v[12])?|v[12])$")
 _SCOPES: Final = (
     (re.compile(r"/(persons/search|itemSearch)"), "search:read"),
@@ -102,7 +107,7 @@ class PipedriveSettings(AdapterSettings):
         """Return how long to stay away: only headers tell a burst from a used-up day."""
         left = _number(response, "x-daily-ratelimit-token-remaining")
         if left is not None and left < _DEAREST_CALL:
-            return PROBE
+            return FIRST_PROBE
         seconds = _number(response, "x-ratelimit-reset")
         wait = _WINDOW if seconds is None else timedelta(seconds=min(max(seconds, 1), 60))
         return retry_after(response, default=wait)
@@ -116,12 +121,11 @@ class PipedriveSettings(AdapterSettings):
         left = _number(response, "x-daily-ratelimit-token-remaining")
         if left is None:
             return
-        over = left < _DEAREST_CALL
         budgets.lower(
             TOKENS,
             limit=_number(response, "x-daily-ratelimit-token-limit"),
-            left=0 if over else left,
-            resets_in=PROBE if over else None,
+            left=left,
+            resets_in=FIRST_PROBE if left < _NEARLY_OVER else None,
         )
 
     def refusal(self, response: httpx.Response) -> CrmAccessError:

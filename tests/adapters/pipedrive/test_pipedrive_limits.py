@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -73,7 +74,7 @@ async def ask(at: Connection) -> Exception | None:
         ({}, 2),
         ({"x-ratelimit-reset": "1"}, 1),
         ({"x-ratelimit-reset": "1", "Retry-After": "7"}, 7),
-        ({"x-daily-ratelimit-token-remaining": "0"}, 900),
+        ({"x-daily-ratelimit-token-remaining": "0"}, 15),
         ({"x-daily-ratelimit-token-remaining": "9000", "x-ratelimit-reset": "2"}, 2),
     ],
 )
@@ -126,7 +127,7 @@ def test_429s_of_calls_that_were_under_way_together_count_once() -> None:
 
 
 def test_a_used_up_day_stops_us_and_ends_by_itself() -> None:
-    """Others spend the same budget. Nothing is asked for a quarter of an hour, then one call is."""
+    """Others spend the same budget. For a while nothing is asked, then it is looked at again."""
 
     async def case() -> None:
         clock = HandClock()
@@ -142,9 +143,9 @@ def test_a_used_up_day_stops_us_and_ends_by_itself() -> None:
         assert await ask(at) is None
         error = await ask(at)
         assert isinstance(error, CrmThrottledError)
-        assert error.cooldown == timedelta(minutes=15)
+        assert error.cooldown == timedelta(seconds=15)
         assert len(asked) == 1
-        clock.seconds += 901
+        clock.seconds += 15
         left = "29998"
         assert await ask(at) is None
         assert await ask(at) is None
@@ -320,10 +321,7 @@ def test_an_answer_without_the_record_leaves_a_write_in_doubt() -> None:
 
 
 def test_a_sandbox_day_that_is_used_up_parks_nothing_and_resumes(start_company: Any) -> None:
-    """The sandbox's day holds 60 tokens until the budget is raised.
-
-    10 go for the schema, and the last 15 are less than the dearest call needs.
-    """
+    """The sandbox's day holds 60 tokens until the budget is raised. 10 go for the schema."""
 
     async def case(crm: Any) -> None:
         clock = HandClock()
@@ -348,11 +346,11 @@ def test_a_sandbox_day_that_is_used_up_parks_nothing_and_resumes(start_company: 
                 else:
                     assert isinstance(outcome, Written)
                     written += 1
-            assert (written, len(waits)) == (7, 13)
+            assert (written, len(waits)) == (10, 10)
             assert max(waits) <= timedelta(minutes=15)
             assert len(crm.contacts()) == written
             crm.order("PATCH", "/settings", {"daily_tokens": 30_000})
-            clock.seconds += 901
+            clock.seconds += 15
             [outcome] = await at.adapter.upsert(crm.contact, [Record("wc_x", {"name": "Bia"})])
             assert isinstance(outcome, Written)
         finally:
@@ -360,3 +358,21 @@ def test_a_sandbox_day_that_is_used_up_parks_nothing_and_resumes(start_company: 
 
     with start_company(daily_tokens=60) as crm:
         asyncio.run(case(crm))
+
+
+def test_a_day_that_stays_used_up_is_asked_more_and_more_seldom() -> None:
+    async def case() -> None:
+        clock = HandClock()
+        at = connect(answer(429, {"x-daily-ratelimit-token-remaining": "0"}), clock)
+        asked = []
+        for _ in range(400):
+            error = await ask(at)
+            assert isinstance(error, CrmThrottledError)
+            if error.status is not None:
+                asked.append(clock.seconds)
+            clock.seconds += error.cooldown.total_seconds()
+        gaps = [round(later - sooner) for sooner, later in pairwise(asked)]
+        assert gaps[:4] == [15, 30, 60, 120]
+        assert set(gaps[7:]) == {900}
+
+    asyncio.run(case())

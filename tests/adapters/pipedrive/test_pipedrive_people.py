@@ -187,6 +187,26 @@ def test_a_message_to_a_merged_person_goes_to_who_is_left(crm: Any) -> None:
     run(crm, case)
 
 
+def test_an_id_that_is_none_of_pipedrives_is_a_record_that_is_not_there(crm: Any) -> None:
+    """An operator may have chosen it for a contact that is ambiguous."""
+
+    async def case(at: Connection) -> None:
+        for odd in ("abc", "12a", "٣", "9" * 30):
+            assert await write(at, crm.contact, Record("wc_1", {"name": "A"}, odd)) == Vanished()
+            assert await at.adapter.read(crm.contact, [odd], ["name"]) == {}
+            fields = crm.message_fields("hello", odd)
+            message = Record("wv_1", fields, linked_crm_ids={"contact": odd})
+            assert await write(at, crm.message, message) == Vanished()
+            lookup = Lookup(key="wv_1", contact_crm_id=odd)
+            assert list(await at.adapter.find(crm.message, [lookup])) == [()]
+            deal = CrmObject("deals", "deal")
+            assert list(await at.adapter.find(deal, [Lookup(contact_crm_id=odd)])) == [()]
+            await at.adapter.erase(crm.contact, [odd])
+        assert crm.contacts() == crm.messages() == []
+
+    run(crm, case)
+
+
 def test_a_key_field_that_shares_its_label_pauses_with_the_reason(crm: Any) -> None:
     async def case(at: Connection) -> None:
         crm.order("POST", "/field", {"name": crm.contact.key})
