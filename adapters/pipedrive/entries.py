@@ -114,7 +114,7 @@ class Entries:
         if records is None:
             records = []
             for person in sorted(filter(None, persons)):
-                records += await self._list(since=since, person=person) or ()
+                records += await self._list_of(number_of(person), since)
         by_code: dict[str, list[tuple[str, int]]] = {}
         for record in records:
             for code in marks_in(record.get(self._form.carrier)):
@@ -200,13 +200,22 @@ class Entries:
             carrier: mark(str(record.fields.get(carrier) or ""), record.key),
         }
 
+    async def _list_of(self, person: int, since: datetime | None) -> list[Json]:
+        """Return a person's entries, or those of who is left of one that people merged away."""
+        records = await self._list(since=since, person=person)
+        if not records and await self._calls.read(PERSONS, person) is None:
+            successor = await self._people.find_successor(person)
+            if successor is not None:
+                records = await self._list(since=since, person=successor)
+        return records or []
+
     async def _list(
-        self, *, since: datetime | None, person: str | None = None, most_pages: int | None = None
+        self, *, since: datetime | None, person: int | None = None, most_pages: int | None = None
     ) -> list[Json] | None:
         """Return entries; ``None`` where there are more than ``most_pages`` of them."""
         params = {} if since is None else self._changes(since)
         if person is not None:
-            params["person_id"] = str(number_of(person))
+            params["person_id"] = str(person)
         records: list[Json] = []
         pages = 0
         async for page in self._calls.pages(self._kind, params):

@@ -100,6 +100,20 @@ def test_a_busy_company_is_asked_person_by_person(crm: Any) -> None:
     run(crm, case)
 
 
+def test_a_doubtful_entry_is_found_although_people_merged_its_person_away(either: Any) -> None:
+    crm = either
+
+    async def case(at: Connection) -> None:
+        ana = await write(at, crm.contact, Record("wc_1", {"name": "Ana", "phones": "+5511999"}))
+        made = await write(at, crm.message, message(crm, "wv_1", ana.crm_id))
+        theirs = crm.add_contact("Ana Souza")
+        crm.merge_contacts(theirs, ana.crm_id)
+        asked = [Lookup(key="wv_1", contact_crm_id=ana.crm_id)]
+        assert list(await at.adapter.find(crm.message, asked)) == [(made.crm_id,)]
+
+    run(crm, case)
+
+
 def test_a_second_copy_is_told_oldest_first(either: Any) -> None:
     crm = either
 
