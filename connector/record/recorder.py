@@ -53,10 +53,12 @@ class Recorder:
         time_zone: ZoneInfo,
         max_event_age: timedelta,
         block: Iterable[str] = (),
+        fetch_media: bool = False,
         on_wanted: Callable[[frozenset[str]], None] | None = None,
     ) -> None:
         """``numbers`` is by WhatsApp's phone_number_id; ``block`` as in ``[privacy]``.
 
+        ``fetch_media`` says whether the files of messages are wanted, or only noted.
         ``on_wanted`` is told, after a commit, the destinations that have work now.
         """
         self._ledger = ledger
@@ -68,6 +70,7 @@ class Recorder:
             max_event_age=max_event_age,
             block=Blocklist(block),
             keyed_hash=ledger.keyed_hash,
+            fetch_media=fetch_media,
         )
         self._on_wanted = on_wanted
 

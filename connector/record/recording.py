@@ -3,12 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import Connection
 
 from connector.failpoints import failpoint
 from connector.ledger.contacts import Person, RaceLostError
+from connector.ledger.media import MediaFile, want_media
 from connector.ledger.messages import MessageRow, find_messages, store_messages
 from connector.ledger.notices import Notice, store_notices
 from connector.ledger.webhooks import SettledWebhook, settle_webhooks
@@ -111,6 +112,7 @@ class _Recording:
             self._take_in(item, None if sighting is None else next(people).lasting)
         store_messages(self._connection, list(self._rows.values()))
         self._put_on_lanes(resolution)
+        self._want_media()
         self._store_notices()
         self._settle()
         return self._report
@@ -234,6 +236,26 @@ class _Recording:
                 lanes.add_learnt(person)
         lanes.put(self._connection, now=self._now)
         self._report.destinations = lanes.destinations
+
+    def _want_media(self) -> None:
+        """Have the files of messages fetched that are new or were filled in."""
+        rules, files = self._rules, []
+        filled = [row for row, (_, parts) in self._again.items() if "content" in parts]
+        for row in dict.fromkeys((*self._fresh, *filled)):
+            described = (row.content or {}).get("media") or {}
+            person = self._people.get(row.contact_id)
+            blocked = person is not None and rules.block.holds(person.aliases)
+            if row.id is not None and described.get("id") and not blocked:
+                files.append(
+                    MediaFile(
+                        message_id=row.id,
+                        media_id=described["id"],
+                        mime_type=described.get("mime_type"),
+                        sha256=described.get("sha256"),
+                    )
+                )
+        state: Literal["wanted", "skipped"] = "wanted" if rules.fetch_media else "skipped"
+        want_media(self._connection, files, state=state, now=self._now)
 
     def _store_notices(self) -> None:
         """Store what WhatsApp says of our own accounts."""

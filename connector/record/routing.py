@@ -90,3 +90,5 @@ class Rules:
     max_event_age: timedelta
     block: Blocklist
     keyed_hash: Callable[[str], str]
+    fetch_media: bool = False
+    """Whether files that come with messages are wanted."""

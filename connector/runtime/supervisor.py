@@ -23,8 +23,16 @@ from connector.ledger.leases import void_leases
 from connector.ledger.ledger import Ledger
 from connector.runtime.private import serve_private
 from connector.runtime.public import Intake
+from connector.runtime.scheduling import LEASE as SCHEDULE_LEASE
+from connector.runtime.scheduling import Scheduler
 from connector.runtime.sweeping import Holder
-from connector.runtime.wiring import Build, build_recorder, open_ledger, process_name
+from connector.runtime.wiring import (
+    Build,
+    build_downloader,
+    build_recorder,
+    open_ledger,
+    process_name,
+)
 from connector.runtime.wiring import register_destinations as register
 
 log = structlog.get_logger()
@@ -77,6 +85,7 @@ class Daemon:
         self._owner = process_name()
         self._stop = asyncio.Event()
         self._record_wake = asyncio.Event()
+        self._media_wake = asyncio.Event()
         self._holders: dict[str, Holder] = {}
 
     async def run(self) -> None:
@@ -134,10 +143,28 @@ class Daemon:
                     lambda held: recorder.run(held, wake=self._record_wake, stop=self._stop),
                 )
             )
+            downloader = build_downloader(build)
+            if downloader is not None:
+                jobs.append(
+                    self._hold(
+                        "media",
+                        lambda held: downloader.run(held, wake=self._media_wake, stop=self._stop),
+                    )
+                )
+        if "schedule" in self._roles:
+            scheduler = Scheduler(
+                self._config, self._ledger, stop=self._stop, on_ordered=self._wake_runs
+            )
+            jobs.append(self._hold(SCHEDULE_LEASE, scheduler.work))
         jobs += [self._hold(holder.lease, holder.work) for holder in self._holders.values()]
         return jobs
 
+    def _wake_runs(self) -> None:
+        for holder in self._holders.values():
+            holder.run_wake.set()
+
     def _wake_deliver(self, names: Collection[str]) -> None:
+        self._media_wake.set()
         for name in names:
             if name in self._holders:
                 self._holders[name].delivery_wake.set()

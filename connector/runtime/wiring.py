@@ -28,6 +28,7 @@ from connector.mapping.load import load_mapping
 from connector.mapping.models import Mapping
 from connector.model.number import Number
 from connector.model.record import CrmObject, RecordKind
+from connector.record.media import MediaDownloader, MediaSettings
 from connector.record.recorder import Recorder
 from connector.record.routing import NumberConfig, Route
 
@@ -218,7 +219,31 @@ def build_recorder(
         time_zone=config.schedule.timezone,
         max_event_age=timedelta(seconds=config.tuning.max_event_age),
         block=config.privacy.block,
+        fetch_media=fetches_media(config),
         on_wanted=on_wanted,
+    )
+
+
+def fetches_media(config: Config) -> bool:
+    """Say whether copies of media are kept: wanted, and allowed by a token."""
+    return config.media.download and config.whatsapp.access_token is not None
+
+
+def build_downloader(build: Build) -> MediaDownloader | None:
+    """Build what fetches media; ``None`` where none is to be fetched."""
+    whatsapp, media = build.config.whatsapp, build.config.media
+    token = whatsapp.access_token
+    if token is None or not fetches_media(build.config):
+        return None
+    return MediaDownloader(
+        build.ledger,
+        MediaSettings(
+            directory=media.directory,
+            graph_url=whatsapp.graph_url,
+            graph_version=whatsapp.graph_version,
+            token=token.reveal,
+            hosts=media.hosts,
+        ),
     )
 
 
