@@ -36,8 +36,8 @@ _ASSOCIATED: Final = ("deal", "ticket")
 _REST: Final = "rest"
 _REST_TABLES: Final = ("auth", "limits", "ping", "setup", "errors")
 _REST_KEYS: Final = (
-    *("once", "on_doubt", "key_ttl", "batch"),
-    *("find", "read", "lookup", "create", "update", "put", "list", "delete", "erase"),
+    *("once", "on_doubt", "key_ttl"),
+    *("find", "read", "lookup", "create", "update", "put", "list", "delete"),
 )
 _ONCE: Final = ("put", "header", "lookup", "none")
 _ON_DOUBT: Final = ("park", "repeat")

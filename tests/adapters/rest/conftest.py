@@ -150,7 +150,7 @@ class RestSandbox:
 def start(
     source: str | None = None, folder: Path | None = None, **knobs: Any
 ) -> Iterator[RestSandbox]:
-    """Run a sandbox for the time of the block, described by its shipped mapping or by ``source``."""
+    """Run a sandbox for the time of the block, described by ``source`` or its shipped mapping."""
     name = "rest/sandbox"
     if source is not None and folder is not None:
         (folder / "crm.toml").write_text(source, encoding="utf-8")
