@@ -97,6 +97,8 @@ class Person:
 class Known:
     """What the ledger holds on a set of aliases, locked until the transaction ends."""
 
+    people: dict[int, Person] = field(default_factory=dict)
+    """By id."""
     owners: dict[Alias, Person] = field(default_factory=dict)
     stored: dict[Alias, tuple[int, datetime]] = field(default_factory=dict)
     """Each alias with its contact and ``seen_at`` as they stand in the ledger."""
@@ -104,11 +106,14 @@ class Known:
 
 def find_contacts(connection: Connection, aliases: Collection[Alias]) -> Known:
     """Return the owners of these aliases, with all of their other aliases too."""
+    return load_people(connection, _owner_ids(connection, aliases))
+
+
+def load_people(connection: Connection, ids: Collection[int]) -> Known:
+    """Return contacts with all of their aliases, locked until the transaction ends."""
     known = Known()
-    ids = _owner_ids(connection, aliases)
     if not ids:
         return known
-    people: dict[int, Person] = {}
     rows = connection.execute(
         select(contact.c.id, contact.c.key, *(contact.c[name] for name in _ATTRIBUTES))
         .where(contact.c.id.in_(ids))
@@ -116,7 +121,7 @@ def find_contacts(connection: Connection, aliases: Collection[Alias]) -> Known:
         .with_for_update(key_share=True)
     )
     for row in rows:
-        people[row.id] = Person(
+        known.people[row.id] = Person(
             id=row.id, key=row.key, **{name: getattr(row, name) for name in _ATTRIBUTES}
         )
     owned = connection.execute(
@@ -126,9 +131,9 @@ def find_contacts(connection: Connection, aliases: Collection[Alias]) -> Known:
     )
     for scope, kind, value, contact_id, seen_at in owned:
         name = Alias(scope, kind, value)
-        known.owners[name] = people[contact_id]
+        known.owners[name] = known.people[contact_id]
         known.stored[name] = (contact_id, seen_at)
-        people[contact_id].aliases[name] = seen_at
+        known.people[contact_id].aliases[name] = seen_at
     return known
 
 

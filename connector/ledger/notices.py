@@ -16,6 +16,8 @@ from connector.ledger.insertion import insert_new
 from connector.ledger.schema import run
 
 _PREFIX: Final = "whatsapp/"
+_AFTER: Final = "whatsapp0"
+"""The first text after all that begin with the prefix: a range is what an index can search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def current_notices(connection: Connection) -> list[Notice]:
     """Return the newest notice of each field and subject, the newest first."""
     newest = (
         select(run.c.job, run.c.destination, func.max(run.c.tick).label("tick"))
-        .where(run.c.job.like(f"{_PREFIX}%"))
+        .where(run.c.job > _PREFIX, run.c.job < _AFTER)
         .group_by(run.c.job, run.c.destination)
         .subquery()
     )

@@ -54,6 +54,27 @@ def review_recycled(connection: Connection, holder: Party, other: Party, *, now:
     )
 
 
+def open_parties(connection: Connection, review_id: int) -> list[int]:
+    """Return the contacts an open review asks about, its own first; none if it is not open."""
+    row = connection.execute(
+        select(review.c.contact_id, review.c.candidates).where(
+            review.c.id == review_id, review.c.kind == KIND, review.c.resolved_at.is_(None)
+        )
+    ).one_or_none()
+    if row is None:
+        return []
+    return [row.contact_id, *(each["contact_id"] for each in row.candidates or ())]
+
+
+def keep_apart(connection: Connection, review_id: int, *, now: datetime) -> None:
+    """Write down that a person says these are different people."""
+    connection.execute(
+        update(review)
+        .where(review.c.id == review_id, review.c.resolved_at.is_(None))
+        .values(resolved_at=now, resolution="different")
+    )
+
+
 def _is_pair(row: Any, candidate: Mapping[str, Any], holder: Party, other: Party) -> bool:
     return {row.contact_id, candidate.get("contact_id")} == {holder.id, other.id}
 

@@ -81,6 +81,15 @@ def resolve(
     return resolution
 
 
+def unite(known: Known) -> Resolution:
+    """Make one person of all that are known, because somebody said so: the oldest stays."""
+    resolver = _Resolver(known, scope="", key_of=lambda first: first.value)
+    people = list(known.people.values())
+    resolver.join(people)
+    resolver.resolution.touched = people
+    return resolver.resolution
+
+
 class _Resolver:
     def __init__(self, known: Known, scope: str, key_of: Callable[[Alias], str]) -> None:
         self.resolution = Resolution()
@@ -125,7 +134,7 @@ class _Resolver:
     ) -> tuple[Person | None, list[Person]]:
         """Return whose these aliases are, made one if need be, and who can not be the same."""
         rivals: list[Person] = []
-        person = self._join(self._owners_of(by_user))
+        person = self.join(self._owners_of(by_user))
         for name in by_phone:
             owner = self._phone_owner(name.value)
             if owner is None or owner is person:
@@ -133,7 +142,7 @@ class _Resolver:
             if _contradicts(owner, person, by_user):
                 rivals.append(owner)
             else:
-                person = self._join([owner] if person is None else [person, owner])
+                person = self.join([owner] if person is None else [person, owner])
         return person, rivals
 
     def _owners_of(self, names: Iterable[Alias]) -> list[Person]:
@@ -153,7 +162,7 @@ class _Resolver:
             first = first._replace(value=subscriber_spellings(first.value)[0])
         return Person(key=self._key_of(first), first_seen_at=at)
 
-    def _join(self, people: Sequence[Person]) -> Person | None:
+    def join(self, people: Sequence[Person]) -> Person | None:
         """Make one person of several: the oldest contact stays."""
         if not people:
             return None
