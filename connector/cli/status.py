@@ -1,6 +1,6 @@
 """``connector status``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,9 +46,21 @@ def _tell(status: Mapping[str, Any]) -> None:
     kept = f", {webhooks['failed']} with something not understood" if webhooks["failed"] else ""
     last = ago(_moment(webhooks["last_at"]), now=now)
     say(f"Webhooks: last {last}, {webhooks['waiting']} waiting to be recorded{kept}.")
+    for place, count in webhooks["kept_raw"].items():
+        if "/" in place:
+            say(f"  {count} at {place}")
+    _tell_notices(status["notices"], now=now)
     _tell_ledger(status["ledger"])
     _tell_numbers(status["numbers"], now=now)
     _tell_destinations(status["destinations"], now=now)
+
+
+def _tell_notices(notices: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
+    for notice in notices:
+        color = "bold red" if notice["level"] == "danger" else "yellow"
+        when = ago(_moment(notice["at"]), now=now)
+        about = f" of {notice['subject']}" if notice["subject"] else ""
+        say(words(f"WhatsApp says {notice['field']}{about}: {notice['word']}", color), f" {when}")
 
 
 def _tell_ledger(ledger: Mapping[str, Any]) -> None:

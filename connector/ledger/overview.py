@@ -11,8 +11,9 @@ from sqlalchemy import Connection, and_, func, select
 from connector.ledger.deliveries import IN_DOUBT
 from connector.ledger.destinations import Standing, load_standings
 from connector.ledger.leases import holdings
+from connector.ledger.notices import Notice, current_notices
 from connector.ledger.schema import delivery, message, review, run
-from connector.ledger.webhooks import WebhookCounts, webhook_counts
+from connector.ledger.webhooks import WebhookCounts, kept_raw_counts, webhook_counts
 
 
 @dataclass(slots=True)
@@ -47,6 +48,10 @@ class Overview:
     """Who holds which lease, by the lease's name."""
     last_event_at: dict[str, datetime | None]
     """By the number's name."""
+    kept_raw: dict[str, int] = field(default_factory=dict)
+    """Elements that became no message, by reason, and by where unknown ones stood."""
+    notices: list[Notice] = field(default_factory=list)
+    """What WhatsApp last said of each of our accounts, numbers and templates."""
 
 
 def look(connection: Connection, *, now: datetime, numbers: list[str]) -> Overview:
@@ -69,6 +74,8 @@ def look(connection: Connection, *, now: datetime, numbers: list[str]) -> Overvi
             if held.expires_at is not None and held.expires_at > now
         },
         last_event_at={name: _last_event_at(connection, name) for name in numbers},
+        kept_raw=dict(sorted(kept_raw_counts(connection).items())),
+        notices=current_notices(connection),
     )
 
 

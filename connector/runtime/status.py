@@ -70,9 +70,21 @@ def status_of(
             "waiting": view.webhooks.waiting,
             "failed": view.webhooks.failed,
             "last_at": rfc3339(view.webhooks.last_at),
+            "kept_raw": view.kept_raw,
         },
         "numbers": _numbers(view, config),
         "destinations": _destinations(view, config, live or Live()),
+        "notices": [
+            {
+                "field": notice.field,
+                "subject": notice.subject,
+                "word": notice.word,
+                "level": notice.level,
+                "at": rfc3339(notice.at),
+            }
+            for notice in view.notices
+            if notice.level != "info"
+        ],
         "alerts": [dict(alert) for alert in live.alerts] if live else [],
     }
 

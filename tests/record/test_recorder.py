@@ -13,6 +13,7 @@ from connector.errors import LeaseLostError, LedgerRefusedError
 from connector.ledger import schema
 from connector.ledger.audit import Scope, audit
 from connector.ledger.keeper import HeldLease
+from connector.ledger.overview import look
 from connector.ledger.webhooks import reopen_webhooks, webhook_counts
 from connector.record.routing import Route
 
@@ -395,3 +396,21 @@ def test_if_no_webhook_can_be_recorded_none_is_set_aside(
         asyncio.run(book.recorder.record_waiting(book.lease))
 
     assert webhook_counts_of(book).waiting == 2
+
+
+def test_unknown_shapes_and_what_whatsapp_says_of_us_stand_in_the_overview(
+    book: Any, wire: Any
+) -> None:
+    banned = {"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "DISABLE"}}
+    book.take(
+        wire.text("wamid.1", type="hologram"),
+        wire.body(banned, field="account_update"),
+        wire.body({"event": "VERIFIED_ACCOUNT"}, field="account_update"),
+    )
+
+    view = book.ledger.query(look, now=book.ledger.clock.now(), numbers=["Vendas"])
+
+    assert view.kept_raw == {"unknown": 1, "messages/hologram": 1}
+    assert [(n.field, n.word, n.level) for n in view.notices][:1] == [
+        ("account_update", "DISABLED_UPDATE", "danger")
+    ]

@@ -25,7 +25,9 @@ def test_an_empty_ledger_has_every_key(ledger: Ledger, config: Config) -> None:
     assert json.loads(json.dumps(status)) == status
     assert status["ledger"]["kind"] == ledger.dialect
     assert status["ledger"]["revision"] == migrate.head()
-    assert status["webhooks"] == {"waiting": 0, "failed": 0, "last_at": None}
+    nothing = {"waiting": 0, "failed": 0, "last_at": None, "kept_raw": {}}
+    assert status["webhooks"] == nothing
+    assert status["notices"] == []
     assert status["numbers"] == {
         "Vendas": {
             "phone_number_id": "106540352242922",
