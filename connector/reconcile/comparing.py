@@ -103,7 +103,7 @@ class Comparing:
         except RenderError:
             compared.unrenderable += 1
             return
-        if rendered is None:
+        if rendered is None or _waits_for_its_contact(row, material):
             compared.unchanged += 1
         elif row.crm_id is None:
             compared.drafts.append(Draft(row, rendered, "create"))
@@ -166,6 +166,13 @@ class Comparing:
             rows.setdefault((record, key), _draft_row(each.contact_id, record, source, key, now))
         drafts = list(rows.values())
         return drafts, load_material(connection, name, drafts), allowed
+
+
+def _waits_for_its_contact(row: Held, material: Material) -> bool:
+    """Say whether a record belongs to a contact that people deleted: nothing of it is written."""
+    return (
+        row.record != "contact" and row.state == "synced" and row.contact_id not in material.links
+    )
 
 
 def _draft_row(

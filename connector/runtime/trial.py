@@ -109,6 +109,7 @@ class Trial:
     webhook_port: int
     admin_port: int
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    commands: list[subprocess.Popen[str]] = field(default_factory=list)
     file: str = "config.toml"
 
     @property
@@ -191,6 +192,16 @@ class Trial:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    def command_in_background(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start another command on the folder; its ``--json`` answer comes on stdout."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "connector", "--config", str(self.config), *arguments, "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.commands.append(process)
+        return process
+
     def status(self) -> dict[str, Any]:
         """Return ``/healthz``."""
         found: dict[str, Any] = httpx.get(f"{self.admin_url}/healthz", timeout=10).json()
@@ -217,7 +228,7 @@ class Trial:
 
     def stop(self) -> None:
         """End the daemon and the sandbox."""
-        for process in self.processes:
+        for process in (*self.processes, *self.commands):
             _end(process)
         self.crm.stop()
 

@@ -1,16 +1,16 @@
 """Sweeps of a sandbox HubSpot that people worked in, by the real daemon and by the command."""
 
 import asyncio
+import json
 import random
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from connector.runtime.trial import Trial
+from connector.runtime.trial import Trial, wait_until
 from connector.sandbox.burst import burst
-from connector.sandbox.comparison import compare_hubspot
 from connector.sandbox.envelopes import (
     Person,
     Said,
@@ -144,5 +144,185 @@ def test_one_reconciliation_reports_each_class_exactly_and_a_second_finds_nothin
     assert second["destinations"]["hubspot"]["left"] == 0
 
 
-def state_of(trial: Trial) -> Any:
-    return compare_hubspot([], trial.crm.state())
+def begin(new_trial: NewTrial, contacts: int, messages: int, **options: Any) -> Trial:
+    """Start the daemon and deliver so many messages."""
+    trial = new_trial(**options)
+    trial.wait_until_ready(trial.start())
+    deliver(trial, burst(contacts, messages, base=BASE, seed=7))
+    return trial
+
+
+def writing_calls(trial: Trial) -> int:
+    calls = trial.crm.state(objects="none")["calls"]
+    verbs = {"create", "update", "upsert", "archive", "erase"}
+    return sum(count for call, count in calls.items() if call.rpartition(".")[2] in verbs)
+
+
+def stop_all(trial: Trial) -> None:
+    for process in trial.processes:
+        process.terminate()
+        assert process.wait(20) == 0
+    trial.processes.clear()
+
+
+def bodies(trial: Trial) -> dict[str, str]:
+    return {
+        each["id"]: each["properties"]["hs_communication_body"]
+        for each in trial.crm.state()["communications"]
+    }
+
+
+def test_a_sweep_that_would_change_too_much_stops_and_changes_nothing(
+    new_trial: NewTrial,
+) -> None:
+    trial = begin(new_trial, 20, 100)
+    people = People(trial, seed=7)
+    people.alter(people.messages[:21])
+    before, written = bodies(trial), writing_calls(trial)
+
+    outcome = trial.command("reconcile")
+
+    part = outcome["destinations"]["hubspot"]
+    assert part["state"] == "braked"
+    assert "21 of 120" in part["reason"]
+    assert part["found"] == found(changed=21)
+    assert part["left"] == 21
+    assert bodies(trial) == before
+    assert writing_calls(trial) == written
+    assert trial.status()["destinations"]["hubspot"]["last_reconcile"]["state"] == "braked"
+
+
+def test_a_sweep_that_sees_suddenly_far_fewer_records_stops_and_changes_nothing(
+    new_trial: NewTrial,
+) -> None:
+    trial = begin(new_trial, 10, 20)
+    people = People(trial, seed=7)
+    people.delete("communications", people.messages[:12])
+    people.delete("contacts", people.contacts[:4])
+
+    part = trial.command("reconcile")["destinations"]["hubspot"]
+
+    assert part["state"] == "braked"
+    assert part["reason"] == "the CRM shows 14 of 30 records that it should hold"
+    audit = trial.command("audit")
+    assert (audit["synced"], audit["parked"]) == (20, {})
+
+
+def test_without_repair_nothing_is_changed_and_the_same_is_found_again(
+    new_trial: NewTrial,
+) -> None:
+    trial = begin(new_trial, 20, 100)
+    people = People(trial, seed=7)
+    people.alter(people.messages[:5])
+    people.delete("communications", people.messages[5:8])
+    people.merge(people.contacts[:2])
+    before, written = bodies(trial), writing_calls(trial)
+    expected = found(changed=5, deleted=3, merged=2)
+
+    for _ in range(2):
+        part = trial.command("reconcile", "--no-repair")["destinations"]["hubspot"]
+        assert (part["state"], part["found"], part["left"]) == ("done", expected, 10)
+        assert {item["action"] for item in part["items"]} == {"reported"}
+
+    assert bodies(trial) == before
+    assert writing_calls(trial) == written
+
+
+def test_the_command_sweeps_by_itself_where_no_daemon_runs(
+    new_trial: NewTrial, trial_ledger: str | None
+) -> None:
+    trial = begin(new_trial, 20, 100, ledger_url=trial_ledger)
+    before = bodies(trial)
+    stop_all(trial)
+    people = People(trial, seed=7)
+    people.alter(people.messages[:5])
+
+    part = trial.command("reconcile")["destinations"]["hubspot"]
+
+    assert (part["found"], part["left"]) == (found(changed=5), 0)
+    assert {item["action"] for item in part["items"]} == {"restored"}
+    assert all(item["fields"] == ["hs_communication_body"] for item in part["items"])
+    assert bodies(trial) == before
+
+
+ALWAYS = """
+[reconcile]
+on_deleted = "always"
+restore_messages = true
+"""
+
+
+def test_what_people_deleted_comes_back_only_where_that_was_asked_for(
+    new_trial: NewTrial,
+) -> None:
+    trial = begin(new_trial, 20, 100, extra=ALWAYS)
+    people = People(trial, seed=7)
+    people.delete("communications", people.messages[:3])
+    people.delete("contacts", people.contacts[:2])
+
+    part = trial.command("reconcile")["destinations"]["hubspot"]
+
+    assert (part["found"], part["left"]) == (found(deleted=5), 0)
+    state = trial.crm.state()
+    assert (len(state["contacts"]), len(state["communications"])) == (20, 100)
+
+
+def test_a_deleted_contact_returns_with_a_new_message_and_with_nothing_else(
+    new_trial: NewTrial,
+) -> None:
+    trial = begin(new_trial, 20, 100)
+    people = People(trial, seed=7)
+    people.delete("contacts", people.contacts[:2])
+
+    part = trial.command("reconcile")["destinations"]["hubspot"]
+    assert (part["found"], part["left"]) == (found(deleted=2), 2)
+    assert trial.command("reconcile")["destinations"]["hubspot"]["found"] == found()
+    trial.command("resync", "--force")
+    trial.command("replay")
+    trial.wait_until_settled()
+    assert len(trial.crm.state()["contacts"]) == 18
+
+    everybody = burst(20, 20, base=datetime.now(UTC) + timedelta(seconds=2), seed=7)
+    again = [body.replace(b"wamid.", b"wamid.N") for body in everybody.webhooks]
+    deliver(trial, Traffic(again, everybody.expected, everybody.numbers))
+
+    assert len(trial.crm.state()["contacts"]) == 20
+
+
+def test_a_sweep_goes_on_where_a_kill_left_it(
+    new_trial: NewTrial, trial_ledger: str | None
+) -> None:
+    trial = begin(new_trial, 20, 600, ledger_url=trial_ledger)
+    people = People(trial, seed=7)
+    people.alter(people.messages[:8])
+    people.delete("communications", people.messages[8:12])
+    # The first of seven reads is answered, the others not before the daemon is killed.
+    fault = {
+        "kind": "slow",
+        "match": {"call": "communications.read"},
+        "seconds": 1.5,
+        "skip": 2,
+        "count": 50,
+    }
+    trial.crm.order("faults", fault)
+    waiting = trial.command_in_background("reconcile")
+    seen = reads(trial) + 4
+    wait_until(lambda: reads(trial) >= seen, seconds=30, what="some of it was read back")
+    trial.processes[0].kill()
+    trial.processes[0].wait()
+    trial.crm.order("faults", None, method="DELETE")
+    before = reads(trial)
+
+    trial.wait_until_ready(trial.start())
+
+    part = json.loads(waiting.communicate(timeout=60)[0])["destinations"]["hubspot"]
+    assert part["found"] == found(changed=8, deleted=4)
+    assert part["repaired"] == found(changed=8)
+    assert part["checked"] == 620
+    assert reads(trial) - before < 7, "it began anew"
+    assert trial.command("reconcile")["destinations"]["hubspot"]["found"] == found()
+
+
+def reads(trial: Trial) -> int:
+    count: int = trial.crm.state(objects="none")["calls"].get("communications.read", 0)
+    return count
