@@ -106,6 +106,8 @@ class Rest:
                 lambda each: each.once == "none" or (each.once == "header" and each.lookup is None)
             ),
             unsure=self._names(lambda each: not each.strong),
+            unread=self._names(lambda each: each.read is None),
+            unlisted=self._names(lambda each: each.list is None),
             replaced=self._names(lambda each: each.replaced),
             concurrency=self._concurrency if set(sizes.values()) == {1} else 1,
         )

@@ -98,6 +98,10 @@ class Limits:
     """Objects that ``find`` can not look up by our key: nothing resolves a create in doubt."""
     unsure: frozenset[str] = frozenset()
     """Objects for which ``find`` may miss a record that is there: not found proves nothing."""
+    unread: frozenset[str] = frozenset()
+    """Objects that ``read`` can not return: that one is missing says nothing of whether it is."""
+    unlisted: frozenset[str] = frozenset()
+    """Objects that ``list`` can not list."""
     replaced: frozenset[str] = frozenset()
     """Objects whose update replaces the whole record, so that it has to be given whole."""
     concurrency: int = 1

@@ -1,15 +1,15 @@
 """When a sweep may ask the CRM something: only in what live traffic leaves over.
 
 Live messages go first: a sweep waits while some of them are overdue, and never takes a budget below
-half, so that the other half is always free for them. What a CRM says against asking (too much, no
-access) holds for deliveries as well, so it is written down where they heed it.
+half, so that the other half is always free for them. That a CRM asks for fewer calls holds for
+deliveries as well, so it is written down where they heed it. That it will not show something does
+not: a sweep then fails alone.
 """
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-import structlog
 from sqlalchemy import Connection
 
 from connector.crm.tally import tally_calls
@@ -21,7 +21,6 @@ from connector.ledger.leases import check_lease
 from connector.reconcile.account import Account, Terms
 from connector.reconcile.errands import Errand
 
-log = structlog.get_logger()
 T = TypeVar("T")
 
 FREE_SHARE: Final = 0.5
@@ -61,9 +60,6 @@ class Courtesy:
                         self._calls += tally.calls
             except CrmThrottledError as error:
                 await self._throttle(error)
-            except CrmAccessError as error:
-                await self._pause(error)
-                raise
             except CrmUnavailableError:
                 if tries == _TRIES - 1:
                     raise
@@ -110,16 +106,6 @@ class Courtesy:
             destinations.block(connection, self._account.name, until=until, reason="throttled")
 
         await self._errand.ledger.write(block)
-
-    async def _pause(self, error: CrmAccessError) -> None:
-        def pause(connection: Connection) -> None:
-            check_lease(connection, self._errand.held.lease)
-            destinations.pause(
-                connection, self._account.name, reason=error.reason, detail=str(error)
-            )
-
-        await self._errand.ledger.write(pause)
-        log.warning("destination.paused", destination=self._account.name, reason=error.reason)
 
 
 def _paused(standing: Standing) -> CrmAccessError:

@@ -130,6 +130,8 @@ def _plain(text: str, key: str) -> str:
 def _is_same_time(wanted: datetime, found: object) -> bool:
     """Compare to the precision in which the CRM keeps the time: a day, a minute, a second."""
     text = str(found).strip()
+    if clock := re.fullmatch(r"\d\d:(\d\d)(:\d\d)?", text):
+        return (wanted.minute - int(clock[1])) % 15 == 0  # zones differ by quarters of an hour
     moment = _moment(found)
     if moment is None:
         return False

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from connector import metrics
 from connector.crm.gate import gate
+from connector.errors import CrmRejectedError
 from connector.ledger.marks import relink
 from connector.ledger.sweeps import Held, crm_links, load_held
 from connector.model.record import JsonScalar, Lookup, RecordKind
@@ -67,7 +68,8 @@ class Healing:
         rows = await self._errand.ledger.read(
             load_held, [each.row for each in findings if each.row]
         )
-        pairs = [(each, rows[each.row]) for each in findings if each.row in rows]
+        readable = self._account.object_of(record).name not in self._account.limits.unread
+        pairs = [(each, rows[each.row]) for each in findings if each.row in rows and readable]
         copies = await self._find_copies(record, pairs)
         names = mapped_fields(self._account, record)
         everyone = [crm_id for crm_ids in copies.values() for crm_id in crm_ids]
@@ -82,7 +84,11 @@ class Healing:
                 if cure.keep != row.crm_id:
                     moved.append((row, cure.keep))
         await self._relink(moved)
-        await self._delete(record, [crm_id for _, cure in cures for crm_id in cure.delete])
+        try:
+            await self._delete(record, [crm_id for _, cure in cures for crm_id in cure.delete])
+        except CrmRejectedError as error:
+            log.warning("copies.kept", destination=self._account.name, error=str(error))
+            cures = []
         healed = {finding.key for finding, _ in cures}
         for finding in findings:
             finding.repaired = finding.key in healed

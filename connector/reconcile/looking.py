@@ -83,8 +83,9 @@ class Looking:
         It shows records that people changed long after we wrote them, and copies with our key.
         Where neither can be, it is not asked.
         """
-        obj = self._account.object_of(record)
-        if not self.names(record) and obj.name in self._account.limits.repeatable:
+        obj, limits = self._account.object_of(record), self._account.limits
+        pointless = not self.names(record) and obj.name in limits.repeatable
+        if pointless or obj.name in limits.unlisted:
             return Slice(last=True)
         state = self._state
         since = datetime.fromisoformat(state.listed_since)
@@ -141,6 +142,8 @@ class Looking:
     async def count(self) -> Slice:
         """Count what will be read back."""
         for record in self.records:
+            if not self.can_read(record):
+                continue
             found = await self._errand.ledger.read(count_window, self.window(record))
             self._state.known += found
             extra = dict.fromkeys(self._state.extra.get(record, ()))
@@ -153,8 +156,14 @@ class Looking:
         """The kinds of record that the destination holds."""
         return ("contact", self._account.record)
 
+    def can_read(self, record: RecordKind) -> bool:
+        """Say whether records of a kind can be read back at all."""
+        return self._account.object_of(record).name not in self._account.limits.unread
+
     async def read_window(self, record: RecordKind) -> Slice:
         """Read back the next records of the window."""
+        if not self.can_read(record):
+            return Slice(last=True)
         state, ledger = self._state, self._errand.ledger
         after = None
         if isinstance(state.place, list):
@@ -169,6 +178,8 @@ class Looking:
 
     async def read_extra(self, record: RecordKind) -> Slice:
         """Read back the next records beyond the window, of which the CRM says that they changed."""
+        if not self.can_read(record):
+            return Slice(last=True)
         state, limit = self._state, self._account.limits.read
         waiting = state.extra.get(record, [])
         chosen, state.extra[record] = waiting[:limit], waiting[limit:]

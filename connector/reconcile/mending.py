@@ -173,8 +173,12 @@ class Mending:
     async def _confirm_kind(
         self, record: RecordKind, pairs: Sequence[tuple[Finding, Held]]
     ) -> list[Print]:
-        size = self._account.limits.upsert[self._account.object_of(record).name]
-        self._state.calls += -(-len(pairs) // min(_BATCH, size))
+        limits, obj = self._account.limits, self._account.object_of(record)
+        self._state.calls += -(-len(pairs) // min(_BATCH, limits.upsert[obj.name]))
+        if obj.name in limits.unread:
+            for finding, _ in pairs:
+                finding.repaired = True
+            return []
         names = own_fields(self._account, record)
         crm_ids = [str(row.crm_id) for _, row in pairs]
         current = await read_fields(self._courtesy, self._account, record, crm_ids, names)
