@@ -60,12 +60,15 @@ class MessageRow:
     purged_at: datetime | None = None
     changed: set[str] = field(default_factory=set)
     """Attributes that differ from what is stored."""
+    changes: int = 0
+    """How often an attribute has changed: tells whether an event said anything new."""
 
     def set(self, name: str, value: Any) -> None:
         """Give an attribute a value, noting whether that changes it."""
         if getattr(self, name) != value:
             setattr(self, name, value)
             self.changed.add(name)
+            self.changes += 1
 
     @property
     def seen(self) -> bool:

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector.ledger.webhooks import WaitingWebhook
-from connector.model.events import Event, Kept, LearnEvent, LinkEvent, NoticeEvent, Parsed
+from connector.model.events import (
+    Event,
+    Kept,
+    LearnEvent,
+    LinkEvent,
+    NoticeEvent,
+    Parsed,
+    ReactionEvent,
+    StatusEvent,
+)
 from connector.record.parse import parse
 from connector.record.routing import NumberConfig
 
@@ -61,6 +70,19 @@ class Batch:
     """The webhooks of which nothing is left to record after this batch."""
 
 
+def is_second(event: Event) -> bool:
+    """Say whether an event comes with another of the same element, and is not counted again."""
+    match event:
+        case ReactionEvent():
+            return True
+        case StatusEvent():
+            return event.backfill
+        case LinkEvent():
+            return event.field != "user_id_update"
+        case _:
+            return False
+
+
 def cut(
     webhooks: Iterable[WaitingWebhook],
     *,
@@ -80,7 +102,8 @@ def cut(
         for event in parsed.events:
             number = numbers.get(event.phone_number_id or "")
             if number is None:
-                leavings.kept.append(Kept("unrouted", event.field, event.field))
+                if not is_second(event):
+                    leavings.kept.append(Kept("unrouted", event.field, event.field))
                 continue
             if len(batch.items) >= at_most:
                 yield batch

@@ -45,7 +45,7 @@ def add_arrival(
     """
     if row.purged_at is not None:
         return False
-    before = len(row.changed)
+    before = row.changes
     old, new = _WORTH.get(row.kind, _ALL), _WORTH.get(kind, _ALL)
     known = row.content or {}
     if not row.seen:
@@ -66,7 +66,7 @@ def add_arrival(
         row.set("content", {**content, **_part(known, only=kept)})
     elif new == old:
         row.set("content", fill(known, content))
-    return len(row.changed) > before
+    return row.changes > before
 
 
 def _part(
@@ -83,11 +83,11 @@ def add_edit(row: MessageRow, content: Content, *, at: datetime) -> bool:
     """Replace the words by those of the newest edit; the original ones are not kept."""
     if row.purged_at is not None:
         return False
-    before, known = len(row.changed), row.content or {}
+    before, known = row.changes, row.content or {}
     words, current = _part(content, only=_WORDS), _part(known, only=_WORDS)
     if (iso(at), _text(words)) > (known.get("edited_at", ""), _text(current)):
         row.set("content", {**_part(known, without=_WORDS), **words, "edited_at": iso(at)})
-    return len(row.changed) > before
+    return row.changes > before
 
 
 def add_revoke(row: MessageRow, *, at: datetime) -> bool:
@@ -96,12 +96,12 @@ def add_revoke(row: MessageRow, *, at: datetime) -> bool:
     The ledger keeps the words until retention or erasure takes them; CRMs are told only that a
     message was deleted.
     """
-    before = len(row.changed)
+    before = row.changes
     if row.deleted_at is None or at < row.deleted_at:
         row.set("deleted_at", at)
     if row.purged_at is None:
         row.set("content", {**(row.content or {}), "deleted": True})
-    return len(row.changed) > before
+    return row.changes > before
 
 
 def add_reaction(
@@ -113,7 +113,7 @@ def add_reaction(
     """
     if row.purged_at is not None:
         return False
-    before, known = len(row.changed), row.content or {}
+    before, known = row.changes, row.content or {}
     reaction = {"emoji": emoji, "direction": direction, "at": iso(at)}
     if by is not None:
         reaction["by"] = by
@@ -123,7 +123,7 @@ def add_reaction(
     )
     newest = _newest(own, reaction)
     row.set("content", {**known, "reactions": sorted([*others, newest], key=_reactor)})
-    return len(row.changed) > before
+    return row.changes > before
 
 
 def _reactor(reaction: Content) -> tuple[str, str]:
@@ -134,13 +134,13 @@ def add_participant(row: MessageRow, participant: str, word: str, *, at: datetim
     """Add how far a message to a group has come with one of its people."""
     if row.purged_at is not None:
         return False
-    before, known = len(row.changed), row.content or {}
+    before, known = row.changes, row.content or {}
     everybody = known.get("participants") or {}
     own = everybody.get(participant)
     status = {"status": word, "at": iso(at)}
     if own is None or _goes_further(status, own):
         row.set("content", {**known, "participants": {**everybody, participant: status}})
-    return len(row.changed) > before
+    return row.changes > before
 
 
 def _goes_further(status: Content, known: Content) -> bool:
@@ -155,7 +155,7 @@ def add_status(row: MessageRow, word: str, *, at: datetime, details: Content) ->
 
     It moves the message forward or not at all, but what it explains is kept.
     """
-    before = len(row.changed)
+    before = row.changes
     if _moves(row, word, at):
         row.set("status", word)
         row.set("status_at", at)
@@ -167,7 +167,7 @@ def add_status(row: MessageRow, word: str, *, at: datetime, details: Content) ->
         if "pricing" in facts:
             facts["pricing"] = fill(known.get("pricing") or {}, facts["pricing"])
         row.set("content", {**known, **facts})
-    return len(row.changed) > before
+    return row.changes > before
 
 
 def _moves(row: MessageRow, word: str, at: datetime) -> bool:

@@ -103,6 +103,8 @@ class Recorder:
         for batch in await asyncio.to_thread(self.prepare, webhooks):
             report = await self._ledger.write(self.record_batch, batch, lease)
             failpoint("record.after_commit")
+            for leavings, kept in report.kept.items():
+                leavings.kept += kept  # counted where the webhook ends, which may be later
             self._tell(report)
             done += report.webhooks
         return done

@@ -24,7 +24,7 @@ from connector.model.events import (
     RevokeEvent,
     StatusEvent,
 )
-from connector.record.batch import Batch, Item, Leavings
+from connector.record.batch import Batch, Item, Leavings, is_second
 from connector.record.fields import FIELDS
 from connector.record.lane_work import TOO_OLD, LaneWork
 from connector.record.meeting import meet, sight
@@ -289,8 +289,8 @@ class _Recording:
         report.webhooks = len(settled)
 
     def _count(self, item: Item, result: str) -> None:
-        if isinstance(item.event, ReactionEvent):
-            return  # counted as the message it is as well
+        if is_second(item.event):
+            return
         self._report.elements[_label(item.event.field), result] += 1
         last = self._report.last_received
         name = item.number.name

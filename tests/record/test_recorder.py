@@ -414,3 +414,42 @@ def test_unknown_shapes_and_what_whatsapp_says_of_us_stand_in_the_overview(
     assert [(n.field, n.word, n.level) for n in view.notices][:1] == [
         ("account_update", "DISABLED_UPDATE", "danger")
     ]
+
+
+def test_an_edit_beside_a_status_in_one_batch_renews_what_ignores_statuses(
+    new_book: Callable[..., Any], wire: Any
+) -> None:
+    book = new_book(routes=[Route("words", None, "message", frozenset(), frozenset({"text"}))])
+    book.take(wire.text("wamid.1"))
+    sync_everything(book)
+    edit = {"original_message_id": "wamid.1", "message": {"text": {"body": "Corrigida"}}}
+
+    book.take_together(
+        wire.status("wamid.1", "read", pricing={"category": "service"}),
+        wire.text("wamid.2", type="edit", edit=edit, at=1),
+    )
+
+    assert book.message("wamid.1").content["text"] == "Corrigida"
+    assert [d.generation for d in book.deliveries("message", "words")] == [2]
+
+
+def test_elements_of_unknown_numbers_are_counted_once_each(book: Any, wire: Any) -> None:
+    reaction = {"message_id": "wamid.0", "emoji": "x"}
+    book.take(
+        wire.text("wamid.1", number="999", type="reaction", reaction=reaction),
+        wire.text("wamid.2", number="999", type="system", system={"type": "user_changed_number"}),
+    )
+
+    assert balance(book)["kept_raw"]["unrouted"] == 2
+    assert book.contacts == []
+
+
+def test_what_can_not_be_kept_of_a_long_body_is_counted_to_its_end(book: Any, wire: Any) -> None:
+    nobody = {"id": "wamid.s", "status": "sent", "timestamp": wire.time(0)}
+    messages = [wire.message(f"wamid.{n}", **{"from": "5511987654321"}) for n in range(600)]
+    book.store(wire.body(wire.value(statuses=[nobody]), wire.value(messages=messages)))
+
+    asyncio.run(book.recorder.record_waiting(book.lease))
+
+    assert balance(book)["kept_raw"]["unparsable"] == 1
+    assert len(book.messages) == 600

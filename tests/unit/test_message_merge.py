@@ -154,5 +154,5 @@ def test_any_order_ends_in_the_same_row(told: list[Step], random: Any) -> None:
 
 
 def picture(row: MessageRow) -> dict[str, Any]:
-    hidden = {"changed", *(() if row.seen else ("sent_at",))}
+    hidden = {"changed", "changes", *(() if row.seen else ("sent_at",))}
     return {name: getattr(row, name) for name in MessageRow.__slots__ if name not in hidden}
