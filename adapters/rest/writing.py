@@ -42,12 +42,12 @@ class Writer:
     async def write(self, records: Sequence[Record]) -> Sequence[Outcome]:
         """Create records that have no id, or change those that have; one outcome each, in order."""
         linked = records[0].crm_id is not None
-        step = self._section.update if linked else self._section.create[0]
-        if linked and step is None and not self._section.replaced:
-            return [Written(str(record.crm_id)) for record in records]  # nothing changes them
-        if step is None:
-            step = self._section.create[0]
-        batch = step.batch
+        first, update = self._section.create[0], self._section.update
+        never_changed = update is None and not self._section.replaced
+        if linked and never_changed and len(self._section.create) == 1:
+            return [Written(str(record.crm_id)) for record in records]
+        step = update if linked and update is not None else first
+        batch = None if linked and never_changed else step.batch
         if batch is not None:
             return await send_in_batches(
                 records, batch.most, lambda some: self._write_many(step, batch, some)

@@ -173,3 +173,38 @@ Start = Callable[..., AbstractContextManager[RestSandbox]]
 def start_rest(tmp_path: Path) -> Start:
     """Return a function that runs a sandbox for the time of a block."""
     return lambda source=None, **knobs: start(source, tmp_path, **knobs)
+
+
+Speak = Callable[..., Connection]
+
+
+@pytest.fixture
+def speak(tmp_path: Path) -> Speak:
+    """Return a function that connects the adapter of a mapping to a function that answers."""
+    return lambda source, answer, **settings: _speak(source, tmp_path, answer, **settings)
+
+
+def _speak(
+    source: str,
+    folder: Path,
+    answer: Callable[[httpx.Request], httpx.Response],
+    **settings: Any,
+) -> Connection:
+    (folder / "crm.toml").write_text(source, encoding="utf-8")
+    mapping = load_mapping("crm.toml", folder=folder, adapter="rest")
+    known: dict[str, Any] = {
+        "adapter": "rest",
+        "mapping": "rest/sandbox",
+        "base_url": "https://crm.example.com/api",
+        "token": secret("hush"),
+    }
+    return build_adapter(
+        RestSettings(**{**known, **settings}),
+        destination="crm",
+        contact=CrmObject(mapping.contact.object, "contact", mapping.contact.key),
+        message=CrmObject(mapping.message.object, "message", mapping.message.key),
+        requests=mapping.requests,
+        request_timeout=5,
+        clock=SystemClock(),
+        transport=httpx.MockTransport(answer),
+    )
