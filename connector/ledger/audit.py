@@ -9,10 +9,8 @@ from sqlalchemy import Connection, String, and_, cast, func, select
 
 from connector.ledger.schema import delivery, message
 from connector.ledger.webhooks import kept_raw_counts, webhook_counts
+from connector.model.message import UNSEEN
 from connector.model.record import RecordKind
-
-UNSEEN = "unseen"
-"""The kind of a message of which only a status has arrived: not received, so not counted."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, select
 
 from connector.ledger.schema import alias, contact, message
 from connector.model.contact import Contact
-from connector.model.message import Message
+from connector.model.message import UNSEEN, Message
 
 
 def load_contacts(connection: Connection, ids: Collection[int]) -> dict[int, Contact]:
@@ -65,7 +65,7 @@ def load_conversations(
         return {}
     rows = connection.execute(
         select(message)
-        .where(message.c.conversation.in_(keys), message.c.kind != "unseen")
+        .where(message.c.conversation.in_(keys), message.c.kind != UNSEEN)
         .order_by(message.c.sent_at, message.c.id)
     )
     for row in rows:
