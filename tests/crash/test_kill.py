@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 
+import pytest
+
 from connector.runtime.trial import Trial
 from connector.sandbox.burst import burst
 from connector.sandbox.comparison import compare_hubspot
@@ -18,6 +20,7 @@ MESSAGES = 1000
 SEED = 20261124
 
 
+@pytest.mark.timeout(600)
 def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
     new_trial: Callable[..., Trial],
     trial_ledger: str | None,
