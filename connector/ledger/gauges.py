@@ -28,7 +28,9 @@ def oldest_open(
     return found
 
 
-def _oldest(connection: Connection, destination: str, priority: int) -> datetime | None:
+def _oldest(
+    connection: Connection, destination: str, priority: int, *, due: bool = False
+) -> datetime | None:
     has_work = exists().where(
         lane.c.destination == destination,
         lane.c.priority == priority,
@@ -36,6 +38,7 @@ def _oldest(connection: Connection, destination: str, priority: int) -> datetime
     )
     if not connection.execute(select(has_work)).scalar_one():
         return None
+    may_be = [lane.c.due_at.is_not(None)] if due else []
     moments = [
         connection.execute(
             select(delivery.c.queued_at)
@@ -44,6 +47,7 @@ def _oldest(connection: Connection, destination: str, priority: int) -> datetime
                 delivery.c.destination == destination,
                 delivery.c.state == state,
                 lane.c.priority == priority,
+                *may_be,
             )
             .order_by(delivery.c.queued_at)
             .limit(1)
@@ -51,3 +55,16 @@ def _oldest(connection: Connection, destination: str, priority: int) -> datetime
         for state in ("pending", "in_flight")
     ]
     return min(filter(None, moments), default=None)
+
+
+def oldest_due(connection: Connection, destinations: Iterable[str]) -> dict[str, datetime]:
+    """Return when the oldest live work was queued that nobody has to decide about.
+
+    What waits behind a contact that a person must decide about is on a lane without a due time.
+    """
+    found: dict[str, datetime] = {}
+    for name in destinations:
+        oldest = _oldest(connection, name, 0, due=True)
+        if oldest is not None:
+            found[name] = oldest
+    return found
