@@ -155,7 +155,7 @@ class Worker:
     async def _take_over(self, held: HeldLease) -> None:
         """Sort out what the last holder left, and give a changed mapping's refusals another try."""
 
-        def work(connection: Connection) -> dict[str, int]:
+        def work(connection: Connection) -> tuple[dict[str, int], bool]:
             check_lease(connection, held.lease)
             now = self._ledger.now(connection)
             counts = take_over(
@@ -164,19 +164,26 @@ class Worker:
                 repeatable=self._destination.repeatable,
                 now=now,
             )
-            counts["remapped"] = destinations.adopt_mapping(
+            remapped = destinations.adopt_mapping(
                 connection,
                 self._destination.name,
                 digest=self._destination.mapping.digest,
                 now=now,
             )
+            counts["remapped"] = remapped or 0
             counts["asleep"] = wake_sleepers(connection, self._destination.name, now=now)
             failpoint("takeover.before_commit")
-            return counts
+            return counts, remapped is not None
 
-        counts = await self._ledger.write(work)
+        counts, changed = await self._ledger.write(work)
         metrics.LANES_ASLEEP.inc(counts["asleep"])
         log.info("destination.taken_over", destination=self._destination.name, **counts)
+        if changed:
+            log.warning(
+                "mapping.changed",
+                destination=self._destination.name,
+                remedy=f"connector resync --destination {self._destination.name} --dry-run",
+            )
 
     async def _step(self, held: HeldLease, gatekeeper: Gatekeeper, *, half_open: bool) -> float:
         """Flush once; return the seconds until there is reason to look again."""

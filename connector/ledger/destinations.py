@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from connector.errors import PauseReason
 from connector.ledger.insertion import insert_new
+from connector.ledger.runs import MAPPING_CHANGED, note_command
 from connector.ledger.schema import delivery, destination, lane
 
 BlockedReason = Literal["throttled", "broken"]
@@ -155,17 +156,26 @@ def save_day_use(connection: Connection, name: str, *, day: date, used: int) -> 
     _set(connection, name, day=day, day_used=used)
 
 
-def adopt_mapping(connection: Connection, name: str, *, digest: str, now: datetime) -> int:
+def adopt_mapping(connection: Connection, name: str, *, digest: str, now: datetime) -> int | None:
     """Note the mapping in use. One that changed gives what the CRM had refused another try.
 
-    Returns how many refused records go again.
+    Returns how many refused records go again; ``None`` if the mapping is the one there was. What
+    was written by the former mapping stays until a resync, which the note of the change offers.
     """
     known = load_standing(connection, name).mapping_digest
     if known == digest:
-        return 0
+        return None
     _set(connection, name, mapping_digest=digest)
     if known is None:
-        return 0
+        return None
+    note_command(
+        connection,
+        MAPPING_CHANGED,
+        actor="connector",
+        now=now,
+        destination=name,
+        counts={"before": known, "after": digest},
+    )
     refused = (
         (delivery.c.destination == name)
         & (delivery.c.state == "parked")

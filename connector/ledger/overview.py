@@ -12,6 +12,7 @@ from connector.ledger.deliveries import IN_DOUBT
 from connector.ledger.destinations import Standing, load_standings
 from connector.ledger.leases import holdings
 from connector.ledger.notices import Notice, current_notices
+from connector.ledger.runs import is_resync_offered
 from connector.ledger.schema import delivery, message, review, run
 from connector.ledger.webhooks import WebhookCounts, kept_raw_counts, webhook_counts
 
@@ -29,6 +30,8 @@ class Load:
     oldest_open_at: datetime | None = None
     last_synced_at: datetime | None = None
     last_reconcile: dict[str, object] | None = None
+    resync_offered: bool = False
+    """Whether the mapping changed, and records still say what the former one made."""
 
     @property
     def open(self) -> int:
@@ -63,6 +66,7 @@ def look(connection: Connection, *, now: datetime, numbers: list[str]) -> Overvi
     for name, load in loads.items():
         load.last_synced_at = _last_synced_at(connection, name)
         load.last_reconcile = _last_reconcile(connection, name)
+        load.resync_offered = is_resync_offered(connection, name)
     return Overview(
         at=now,
         webhooks=webhook_counts(connection),

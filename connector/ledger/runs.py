@@ -18,6 +18,8 @@ from connector.ledger.schema import Instant, run
 RunState = Literal["waiting", "running", "done", "braked", "failed"]
 UNFINISHED: Final = ("waiting", "running")
 WITHDRAWN: Final = "withdrawn by whoever ordered it"
+MAPPING_CHANGED: Final = "mapping changed"
+"""The job of the row that notes another mapping of a destination."""
 PAGE: Final = "page"
 """Where in a run's counts a page lies for the command to take."""
 
@@ -139,6 +141,30 @@ def last_done(
         query = query.where(run.c.tick.is_not(None))
     row = connection.execute(query).one_or_none()
     return None if row is None else _run(row)
+
+
+def is_resync_offered(connection: Connection, destination: str) -> bool:
+    """Say whether a destination's mapping changed, and not everything was resynced by it since."""
+    changed = connection.execute(
+        select(run.c.counts, run.c.started_at)
+        .where(run.c.job == MAPPING_CHANGED, run.c.destination == destination)
+        .order_by(run.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if changed is None:
+        return False
+    resynced = connection.execute(
+        select(run.c.counts).where(
+            run.c.job == "resync",
+            run.c.destination == destination,
+            run.c.state == "done",
+            run.c.finished_at >= changed.started_at,
+        )
+    ).scalars()
+    return not any(
+        counts and counts.get("whole") and counts.get("mapping") == changed.counts["after"]
+        for counts in resynced
+    )
 
 
 def next_run(

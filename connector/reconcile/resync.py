@@ -43,6 +43,8 @@ class ResyncState:
     dry_run: bool = False
     force: bool = False
     begun_at: str = ""
+    mapping: str = ""
+    """The digest of the mapping that it compares by."""
     upto: int = 0
     """The newest delivery when it began."""
     after: int = 0
@@ -84,8 +86,6 @@ class Resync:
 
     async def carry_out(self) -> Ending:
         """Compare everything that is meant, from where the run was left."""
-        if not self._account.ready:
-            await self._courtesy.ask(self._account.learn_schema)
         state = self._state
         while state.after < state.upto:
             upto = min(state.after + SCAN, state.upto)
@@ -160,6 +160,7 @@ class Resync:
             "calls": calls,
             "seconds": estimate_seconds(calls, self._terms.rate),
             "left": state.left,
+            "mapping": state.mapping,
             "whole": all(each is None for each in state.selection.values()),
             "done": state.after,
             "total": state.upto,
@@ -167,11 +168,22 @@ class Resync:
 
 
 async def resync(errand: Errand, *, account: Account, terms: Terms) -> Ending:
-    """Carry out a run of ``resync``, ordered with ``selection``, ``dry_run`` and ``force``."""
-    cursor = errand.run.cursor
-    state = ResyncState(**cursor)
-    if not state.begun_at:
-        ledger = errand.ledger
-        state.begun_at = (await ledger.read(ledger.now)).isoformat()
-        state.upto = await ledger.read(last_delivery_id)
+    """Carry out a run of ``resync``, ordered with ``selection``, ``dry_run`` and ``force``.
+
+    One that was left begins anew where the mapping is another one by now.
+    """
+    courtesy = Courtesy(errand, account, terms)
+    if not account.ready:
+        await courtesy.ask(account.learn_schema)
+    state, mapping = ResyncState(**errand.run.cursor), account.renderer.mapping.digest
+    if state.mapping != mapping:
+        begun = await errand.ledger.read(errand.ledger.now)
+        state = ResyncState(
+            selection=state.selection,
+            dry_run=state.dry_run,
+            force=state.force,
+            begun_at=begun.isoformat(),
+            mapping=mapping,
+            upto=await errand.ledger.read(last_delivery_id),
+        )
     return await Resync(errand, account, terms, state).carry_out()

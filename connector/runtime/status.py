@@ -158,6 +158,7 @@ def _destination(
         "degraded_fields": list(standing.degraded_fields),
         "budgets": {name: _budget(budget) for name, budget in sorted(budgets.items())},
         "last_reconcile": _json_times(load.last_reconcile),
+        "resync_offered": load.resync_offered,
     }
 
 
@@ -229,6 +230,11 @@ def _advise_open(name: str, destination: Mapping[str, Any]) -> Advice:
     if destination["degraded_fields"]:
         lacking = ", ".join(destination["degraded_fields"])
         return Advice(f"open, without {lacking}", f"connector check {name}")
+    if destination["resync_offered"]:
+        return Advice(
+            "open, with records of a former mapping",
+            f"connector resync --destination {name} --dry-run",
+        )
     if destination["holder"] is None and destination["open"]:
         return Advice("open, but nobody delivers", "connector run")
     return Advice("open")

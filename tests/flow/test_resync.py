@@ -73,6 +73,7 @@ def test_a_dry_run_names_exactly_what_changed_and_the_real_run_touches_exactly_t
     written = writing_calls(trial)
     if daemon:
         trial.wait_until_ready(trial.start())
+        assert trial.command("status")["destinations"]["hubspot"]["resync_offered"]
 
     dry = trial.command("resync", "--dry-run")
 
@@ -93,6 +94,7 @@ def test_a_dry_run_names_exactly_what_changed_and_the_real_run_touches_exactly_t
 
     assert (real["selected"], real["create"], real["update"]) == (640, 0, expected)
     assert real["left"] == 0
+    assert not trial.command("status")["destinations"]["hubspot"]["resync_offered"]
     after = bodies(trial)
     assert {key for key in after if after[key] != before[key]} == named
     assert all(after[key] == before[key] + " *" for key in named)
