@@ -66,6 +66,23 @@ class Ledger:
         """Run ``work`` in a transaction that only reads."""
         return await self._in_thread(functools.partial(self.query, work, *args, **kwargs))
 
+    def run_soon(self, job: Callable[[], T], then: Callable[[T | Exception], None]) -> None:
+        """Run a job in a thread for transactions, and tell this event loop how it ended.
+
+        For whoever does it so often that a task and futures would cost more than the transaction.
+        """
+        loop = asyncio.get_running_loop()
+
+        def run() -> None:
+            ended: T | Exception
+            try:
+                ended = job()
+            except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+                ended = error
+            loop.call_soon_threadsafe(then, ended)
+
+        self._threads.submit(run)
+
     async def _in_thread(self, job: Callable[[], T]) -> T:
         # Shielded: a cancelled caller must not leave a transaction half awaited; it ends by itself.
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, job))

@@ -24,7 +24,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import sqlite
 
 from connector.ledger.engine import tell_sqlite
 from connector.ledger.schema import Instant, webhook
@@ -118,13 +117,9 @@ def _insert_sqlite(rows: int) -> str:
     One statement and not ``executemany``: the driver gives up the interpreter lock at every step,
     and with a busy event loop beside it each row would wait for its turn again.
     """
-    columns = {"digest": b"", "body": b"", "received_at": 0}
-    statement = (
-        sqlite.insert(webhook)
-        .values([columns] * rows)
-        .on_conflict_do_nothing(index_elements=[webhook.c.digest])
-    )
-    return str(statement.compile(dialect=sqlite.dialect()))
+    values = ", ".join(["(?, ?, ?)"] * rows)
+    into = "INSERT INTO webhook (digest, body, received_at)"
+    return f"{into} VALUES {values} ON CONFLICT (digest) DO NOTHING"
 
 
 def waiting_webhooks(

@@ -65,12 +65,13 @@ class GroupCommit:
         self._patience = patience
         self._queue: deque[_Item] = deque()
         self._group: list[_Item] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._watch: asyncio.TimerHandle | None = None
         self._failing = False
         self._answered_at = float("-inf")
         self._expected = 0
-        self._company: asyncio.Future[None] | None = None
+        self._company: asyncio.TimerHandle | None = None
         metrics.INTAKE_QUEUE.set_function(lambda: len(self._queue))
 
     @property
@@ -95,67 +96,62 @@ class GroupCommit:
             return False
         loop = asyncio.get_running_loop()
         queue.append(_Item(digest_body(self._key, body), body, loop.time(), done))
-        failpoint("receive.queued")
-        if self._writer is None:
-            self._writer = loop.create_task(self._write_groups())
+        if self._idle.is_set():
+            self._idle.clear()
+            loop.call_soon(self._begin_group)
+            if self._watch is None:
+                self._watch = loop.call_later(self._patience, self._refuse_overdue)
         elif self._company is not None and len(queue) >= self._expected:
-            _set(self._company)
-        if self._watch is None:
-            self._watch = loop.call_later(self._patience, self._refuse_overdue)
+            self._company.cancel()
+            self._write_group()
+        failpoint("receive.queued")
         return True
 
     async def drain(self) -> None:
         """Wait until everything queued is stored or refused."""
-        while self._writer is not None:
-            await asyncio.wait([self._writer])
+        await self._idle.wait()
 
-    async def _write_groups(self) -> None:
-        try:
-            while self._queue:
-                await self._wait_for_company()
-                self._group = self._take_group()
-                await self._write_group(self._group)
-        finally:
-            self._group = []
-            self._writer = None
-
-    async def _wait_for_company(self) -> None:
-        """Give those who were just answered a moment to come again, if there were several.
+    def _begin_group(self) -> None:
+        """Write what is queued, but give those who were just answered a moment to come again.
 
         Under load a commit then takes in all of them rather than every other one, which halves
         the commits; a webhook that comes alone never waits.
         """
+        if not self._queue:
+            self._idle.set()
+            return
         loop = asyncio.get_running_loop()
         lately = loop.time() - self._answered_at < _COMPANY
-        if not lately or self._expected < 2 or len(self._queue) >= self._expected:
-            return
-        self._company = loop.create_future()
-        timer = loop.call_later(_COMPANY, _set, self._company)
-        await self._company
-        timer.cancel()
-        self._company = None
+        if lately and len(self._queue) < self._expected:
+            self._company = loop.call_later(_COMPANY, self._write_group)
+        else:
+            self._write_group()
 
-    async def _write_group(self, group: list[_Item]) -> None:
-        try:
-            new = await self._ledger.write(_store, self._ledger, group)
-            failpoint("receive.after_commit")
-        except ConnectorError as error:
-            self._note_failure(error)
+    def _write_group(self) -> None:
+        self._company = None
+        if not self._queue:
+            self._idle.set()
+            return
+        group = self._group = self._take_group()
+        bodies = [(item.digest, item.body) for item in group]
+        self._ledger.run_soon(lambda: _store(self._ledger, bodies), self._end_group)
+
+    def _end_group(self, ended: int | Exception) -> None:
+        group, self._group = self._group, []
+        if isinstance(ended, Exception):
+            error = self._note_failure(ended)
             _tell(group, error)
-            return
-        except Exception as error:  # noqa: BLE001 - whatever it was, the senders must be answered
-            _log.exception("intake.broken")
-            _tell(group, LedgerError(f"the ledger failed: {type(error).__name__}"))
-            return
-        _tell(group, None)
+        else:
+            _tell(group, None)
+            metrics.INTAKE_COMMIT.observe(len(group))
+            if self._failing:
+                self._failing = False
+                _log.info("intake.recovered")
+            if ended:
+                self._on_stored()
         self._answered_at = asyncio.get_running_loop().time()
         self._expected = min(len(group) + len(self._queue), self._group_items)
-        metrics.INTAKE_COMMIT.observe(len(group))
-        if self._failing:
-            self._failing = False
-            _log.info("intake.recovered")
-        if new:
-            self._on_stored()
+        self._begin_group()
 
     def _take_group(self) -> list[_Item]:
         queue = self._queue
@@ -175,10 +171,8 @@ class GroupCommit:
         late = [item for item in self._group if item.offered_at <= overdue]
         while self._queue and self._queue[0].offered_at <= overdue:
             late.append(self._queue.popleft())
-        if late:
-            error = LedgerError("the ledger takes too long")
-            self._note_failure(error)
-            _tell(late, error)
+        if any(item.done is not None for item in late):
+            _tell(late, self._note_failure(LedgerError("the ledger takes too long")))
         waiting = [item for item in self._group if item.done is not None] or self._queue
         self._watch = (
             loop.call_at(waiting[0].offered_at + self._patience, self._refuse_overdue)
@@ -186,16 +180,28 @@ class GroupCommit:
             else None
         )
 
-    def _note_failure(self, error: ConnectorError) -> None:
+    def _note_failure(self, error: Exception) -> ConnectorError:
+        """Say once that something is wrong, and return it as what the senders are told."""
+        if not isinstance(error, ConnectorError):
+            _log.error("intake.broken", exc_info=error)
+            return LedgerError(f"the ledger failed: {type(error).__name__}")
         if not self._failing:
             self._failing = True
             _log.error("intake.failing", error=str(error), remedy=error.remedy)
+        return error
 
 
-def _store(connection: Connection, ledger: Ledger, group: list[_Item]) -> int:
-    bodies = [(item.digest, item.body) for item in group]
-    new = store_webhooks(connection, bodies, now=ledger.now(connection))
-    failpoint("receive.before_commit")
+def _store(ledger: Ledger, bodies: list[tuple[bytes, bytes]]) -> int:
+    """Store a group, in the ledger's thread; return how many of it are new."""
+
+    def store(connection: Connection) -> int:
+        now = None if ledger.server_time else ledger.clock.now()
+        new = store_webhooks(connection, bodies, now=now)
+        failpoint("receive.before_commit")
+        return new
+
+    new = ledger.transact(store)
+    failpoint("receive.after_commit")
     return new
 
 
@@ -208,8 +214,3 @@ def _tell(items: list[_Item], error: ConnectorError | None) -> None:
             done(error)
         except Exception:  # noqa: BLE001 - the others must be answered all the same
             _log.exception("intake.unanswered")
-
-
-def _set(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
