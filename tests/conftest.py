@@ -160,17 +160,26 @@ def trial_ledger(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture
 def new_trial(tmp_path: Path) -> Iterator[Start]:
-    """Return a function that prepares a trial against a sandbox HubSpot set up for it."""
+    """Return a function that prepares a trial against a sandbox CRM, HubSpot or another.
+
+    Unless told otherwise, what the CRM lacks is set up there.
+    """
     trials: list[Trial] = []
 
-    def make(*, crm: dict[str, Any] | None = None, set_up: bool = True, **options: Any) -> Trial:
+    def make(
+        *,
+        adapter: str = "hubspot",
+        crm: dict[str, Any] | None = None,
+        set_up: bool = True,
+        **options: Any,
+    ) -> Trial:
         folder = tmp_path / f"trial{len(trials)}"
         folder.mkdir()
-        sandbox = SandboxCrm.start("hubspot", folder, settings={"index_lag": 0.2, **(crm or {})})
-        trial = prepare_trial(folder, sandbox, adapter="hubspot", **options)
+        sandbox = SandboxCrm.start(adapter, folder, settings={"index_lag": 0.2, **(crm or {})})
+        trial = prepare_trial(folder, sandbox, adapter=adapter, **options)
         trials.append(trial)
         if set_up:
-            trial.command("setup", "hubspot", "--apply")
+            trial.command("setup", adapter, "--apply")
         return trial
 
     yield make

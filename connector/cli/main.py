@@ -31,6 +31,7 @@ SECTIONS: Final[dict[str, Commands]] = {
     },
     "To mend": {
         "dead-letters": (_AT + "dead_letters", "See, retry or give up what waits for a person."),
+        "reviews": (_AT + "reviews", "Decide who is who where that can not be known."),
         "reconcile": (_AT + "reconcile", "Read a CRM back, and put right what differs."),
         "resync": (_AT + "resync", "Write records anew after a mapping was changed."),
         "resume": (_AT + "resume", "End a destination's pause now."),

@@ -255,7 +255,11 @@ class Waves:
         self, settlement: Settlement, claim: Claim, record: Any, *, filtered: Sequence[int] = ()
     ) -> None:
         """Write down what needs no call to the CRM."""
-        skipped = [row.id for plan in claim.plans for row in plan.skip]
+        skipped: dict[str, list[int]] = {}
+        for plan in claim.plans:
+            if plan.skip:
+                reason = claim.links[plan.contact_id].error_code or "blocked"
+                skipped.setdefault(reason, []).extend(row.id for row in plan.skip)
         if not (settlement.synced or settlement.parked or filtered or skipped):
             return
 
@@ -267,7 +271,8 @@ class Waves:
                 connection, settlement, destination=self._destination.name, record=record, now=now
             )
             deliveries.settle_skipped(connection, filtered, reason="filtered")
-            deliveries.settle_skipped(connection, skipped, reason="blocked")
+            for reason, ids in skipped.items():
+                deliveries.settle_skipped(connection, ids, reason=reason)
 
         await self._ledger.write(work)
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, up
 
 from connector.ledger.deliveries import IN_DOUBT
 from connector.ledger.lanes import lock_lanes
+from connector.ledger.reviews import close_matches
 from connector.ledger.schema import contact, delivery, lane, run
 
 
@@ -135,6 +136,7 @@ def retry_dead_letters(connection: Connection, which: Filter, *, actor: str, now
         .where(lane.c.id.in_({row.lane_id for row in chosen}))
         .values(due_at=now, failures=0)
     )
+    close_matches(connection, _ambiguous(chosen), discarded=False, now=now)
     _note(connection, "dead-letters retry", ids, actor=actor, now=now)
     return len(ids)
 
@@ -163,8 +165,14 @@ def discard_dead_letters(
     connection.execute(
         update(lane).where(lane.c.id.in_({row.lane_id for row in chosen})).values(due_at=now)
     )
+    close_matches(connection, _ambiguous(chosen), discarded=True, now=now)
     _note(connection, "dead-letters discard", ids, actor=actor, now=now, reason=reason)
     return len(ids)
+
+
+def _ambiguous(chosen: Sequence[Any]) -> list[int]:
+    """Return the lanes that stand still because a person must choose."""
+    return [row.lane_id for row in chosen if row.error_code == "ambiguous"]
 
 
 def _lock(connection: Connection, which: Filter) -> Sequence[Any]:
