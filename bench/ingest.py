@@ -73,9 +73,7 @@ def _run_server(kind: str, url: URL | None) -> _Run:
     command = [sys.executable, "-m", "bench.ingest_server", kind]
     if url is not None:
         command.append(url.render_as_string(hide_password=False))
-    server = subprocess.Popen(  # noqa: S603 - our own module
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with server:
         assert server.stdin is not None  # noqa: S101 - a pipe was asked for
         assert server.stdout is not None  # noqa: S101 - likewise
@@ -90,7 +88,7 @@ def _run_server(kind: str, url: URL | None) -> _Run:
 
 def _load(port: str, requests: int) -> float:
     series = uuid.uuid4().hex[:8]
-    done = subprocess.run(  # noqa: S603 - our own module
+    done = subprocess.run(
         [sys.executable, "-m", "bench.ingest_load", port, str(CONNECTIONS), str(requests), series],
         check=True,
         capture_output=True,

@@ -16,9 +16,9 @@ from bench.figure import Figure
 from connector.ledger.engine import open_engine
 from connector.ledger.ledger import Ledger
 from connector.ledger.webhooks import digest_body, store_webhooks
+from connector.runtime.opening import open_config
 from connector.runtime.supervisor import prepare_ledger
 from connector.runtime.trial import SandboxCrm, Trial, prepare_trial, wait_until
-from connector.runtime.opening import open_config
 from connector.sandbox.burst import burst
 from connector.sandbox.comparison import compare_hubspot
 from connector.sandbox.traffic import Traffic
