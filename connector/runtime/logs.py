@@ -29,7 +29,7 @@ KNOWN_KEYS: Final = frozenset(
         "event", "level", "logger", "timestamp", "exception",
         # where
         "destination", "lease", "role", "number", "adapter", "listener", "job", "record", "call",
-        "process", "owner", "webhook", "path", "host", "port", "url", "roles", "revision",
+        "alert", "process", "owner", "webhook", "path", "host", "port", "url", "roles", "revision",
         "version", "ledger",
         # why
         "error", "remedy", "reason", "detail", "code", "status", "state", "result", "signal",

@@ -1,4 +1,4 @@
-"""The role ``schedule``: the clock, and the jobs that belong to no destination."""
+"""The role ``schedule``: the clock, the jobs that belong to no destination, and the alerts."""
 
 import asyncio
 import json
@@ -18,6 +18,8 @@ from connector.reconcile.missed import count_missed
 from connector.reconcile.retention import JOB as RETENTION
 from connector.reconcile.retention import retain
 from connector.reconcile.sweep import JOB as RECONCILE
+from connector.runtime.telling import Teller
+from connector.runtime.watching import Budgets, Watch
 from connector.schedule.jobs import Schedule
 from connector.schedule.ticks import Cron
 from connector.waiting import run_together
@@ -43,6 +45,7 @@ class Scheduler:
         *,
         stop: asyncio.Event,
         on_ordered: Callable[[], object],
+        budgets: Budgets = dict,
     ) -> None:
         self._stop = stop
         self._wake = asyncio.Event()
@@ -60,12 +63,17 @@ class Scheduler:
             on_ordered=ordered,
         )
         self._errands = Errands(ledger, "", jobs=_jobs(config))
+        self._to_tell = asyncio.Event()
+        self._watch = Watch(config, ledger, budgets=budgets, on_changed=self._to_tell.set)
+        self._teller = Teller(config, ledger)
 
     async def work(self, held: HeldLease) -> None:
         """Keep the schedule until ``stop``."""
         await run_together(
             self._schedule.run(held, stop=self._stop),
             self._errands.run(held, wake=self._wake, stop=self._stop),
+            self._watch.run(held, stop=self._stop),
+            self._teller.run(held, wake=self._to_tell, stop=self._stop),
         )
 
 
@@ -105,18 +113,24 @@ async def _count_missed(errand: Errand, *, config: Config) -> Ending:
 async def _check(errand: Errand, *, config: Config) -> Ending:
     """Run ``connector check`` as a process of its own, so that nothing here waits for it."""
     report = await _run_check(config, errand)
-    failed = [each["name"] for each in report["checks"] if each["state"] == "fail"]
-    for each in report["checks"]:
-        if each["state"] in {"fail", "warn"}:
-            log.warning(
-                "check.complains",
-                destination=each["destination"],
-                state=each["state"],
-                detail=each["detail"],
-                remedy=each["remedy"],
-            )
-    warned = [each["name"] for each in report["checks"] if each["state"] == "warn"]
-    return Ending(counts={"ok": report["ok"], "failed": failed, "warned": warned})
+    complaints = [
+        {name: each[name] for name in ("name", "destination", "state", "detail", "remedy")}
+        for each in report["checks"]
+        if each["state"] in {"fail", "warn"}
+    ]
+    for each in complaints:
+        log.warning(
+            "check.complains",
+            destination=each["destination"],
+            state=each["state"],
+            detail=each["detail"],
+            remedy=each["remedy"],
+        )
+    failed = [each["name"] for each in complaints if each["state"] == "fail"]
+    warned = [each["name"] for each in complaints if each["state"] == "warn"]
+    return Ending(
+        counts={"ok": report["ok"], "failed": failed, "warned": warned, "complaints": complaints}
+    )
 
 
 async def _run_check(config: Config, errand: Errand) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from connector.config.models import Config, DestinationSettings
 from connector.crm.budget import BudgetState
 from connector.ledger import migrate
+from connector.ledger.alarms import Alarm, firing_alarms
 from connector.ledger.destinations import Standing
 from connector.ledger.ledger import Ledger
 from connector.ledger.overview import Load, Overview, look
@@ -31,7 +32,6 @@ class Live:
     """Why webhooks can not be taken now; none where they can."""
     budgets: Mapping[str, Mapping[str, BudgetState]] = field(default_factory=dict)
     """What is left, by destination and budget."""
-    alerts: Sequence[Mapping[str, Any]] = ()
 
 
 def read_status(ledger: Ledger, config: Config) -> dict[str, Any]:
@@ -85,7 +85,19 @@ def status_of(
             for notice in view.notices
             if notice.level != "info"
         ],
-        "alerts": [dict(alert) for alert in live.alerts] if live else [],
+        "alerts": [alert_json(alarm) for alarm in firing_alarms(connection)],
+    }
+
+
+def alert_json(alarm: Alarm) -> dict[str, Any]:
+    """Return one alert of the status, and of its POST without the ``state``."""
+    return {
+        "alert": alarm.alert,
+        "destination": alarm.destination,
+        "number": alarm.number,
+        "since": rfc3339(alarm.since),
+        "detail": alarm.detail,
+        "remedy": alarm.remedy,
     }
 
 
@@ -124,7 +136,7 @@ def _destinations(view: Overview, config: Config, live: Live) -> dict[str, Any]:
             now=view.at,
             configured=settings is not None,
             holder=view.holders.get(f"deliver/{name}"),
-            budgets=live.budgets.get(name) or _kept_budgets(standing, settings, now=view.at),
+            budgets=live.budgets.get(name) or kept_budgets(standing, settings, now=view.at),
         )
     return found
 
@@ -162,7 +174,7 @@ def _destination(
     }
 
 
-def _kept_budgets(
+def kept_budgets(
     standing: Standing, settings: DestinationSettings | None, *, now: datetime
 ) -> Mapping[str, BudgetState]:
     """Return what the ledger remembers of the day's allowance; all else is in the daemon's mind."""

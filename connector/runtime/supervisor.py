@@ -153,7 +153,14 @@ class Daemon:
                 )
         if "schedule" in self._roles:
             scheduler = Scheduler(
-                self._config, self._ledger, stop=self._stop, on_ordered=self._wake_runs
+                self._config,
+                self._ledger,
+                stop=self._stop,
+                on_ordered=self._wake_runs,
+                budgets=lambda: {
+                    name: holder.destination.client.budgets.left()
+                    for name, holder in self._holders.items()
+                },
             )
             jobs.append(self._hold(SCHEDULE_LEASE, scheduler.work))
         jobs += [self._hold(holder.lease, holder.work) for holder in self._holders.values()]

@@ -9,9 +9,11 @@ import pytest
 from connector.config.models import Config
 from connector.crm.budget import BudgetState
 from connector.ledger import destinations, migrate, schema
+from connector.ledger.alarms import change_alarms
 from connector.ledger.leases import claim_lease
 from connector.ledger.ledger import Ledger
 from connector.ledger.space import DiskSpace
+from connector.model.alerts import Alert
 from connector.runtime.status import Live, advise, read_status, status_of
 
 
@@ -145,7 +147,6 @@ def test_a_daemon_adds_what_only_it_knows(ledger: Ledger, config: Config) -> Non
     live = Live(
         reasons=("draining",),
         budgets={"hubspot": {"burst": BudgetState(90.0, 12.0, now)}},
-        alerts=({"alert": "DiskLow"},),
     )
     status = ledger.query(
         status_of,
@@ -159,7 +160,24 @@ def test_a_daemon_adds_what_only_it_knows(ledger: Ledger, config: Config) -> Non
     assert status["destinations"]["hubspot"]["budgets"] == {
         "burst": {"limit": 90, "left": 12, "resets_at": "2026-11-24T15:00:00.000Z"}
     }
-    assert status["alerts"] == [{"alert": "DiskLow"}]
+
+
+def test_an_alert_is_in_the_status_while_it_fires(ledger: Ledger, config: Config) -> None:
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    alert = Alert("DiskLow", "less than 1024 MiB is free", "free some space")
+    ledger.transact(change_alarms, [alert], now=noon, telling=False)
+    assert read_status(ledger, config)["alerts"] == [
+        {
+            "alert": "DiskLow",
+            "destination": None,
+            "number": None,
+            "since": "2026-11-24T12:00:00.000Z",
+            "detail": "less than 1024 MiB is free",
+            "remedy": "free some space",
+        }
+    ]
+    ledger.transact(change_alarms, [], now=noon, telling=False)
+    assert read_status(ledger, config)["alerts"] == []
 
 
 def test_no_person_is_named(ledger: Ledger, config: Config, rows: Any) -> None:
