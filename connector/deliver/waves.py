@@ -50,7 +50,11 @@ class Waves:
             for contact_id, row in claim.links.items()
             if row.crm_id is not None and row.state not in ("skipped", "erased")
         }
-        people = [claim.contacts[contact_id] for contact_id in due if contact_id not in linked]
+        people = [
+            claim.contacts[contact_id]
+            for contact_id, row in due.items()
+            if contact_id not in linked and row.state != "in_flight"  # else it goes as it went
+        ]
         matches = (
             await match_contacts(self._ledger, self._destination, people) if people else Matches()
         )

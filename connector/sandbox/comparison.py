@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector.sandbox.traffic import ExpectedContact, ExpectedMessage
 
@@ -80,8 +80,37 @@ def compare_hubspot(expected: Sequence[ExpectedContact], state: Json) -> Verdict
         for end in ends:
             timelines[end].append(each)
     for person, found in people:
-        entries = [each for number in found for each in timelines[number]]
+        entries = [
+            _Entry(
+                each["id"],
+                _milliseconds(each["properties"]["hs_timestamp"]),
+                read_body(each["properties"].get("hs_communication_body", "")),
+            )
+            for number in found
+            for each in timelines[number]
+        ]
         _judge(verdict, person, entries)
+    return verdict
+
+
+def compare_rest(expected: Sequence[ExpectedContact], state: Json) -> Verdict:
+    """Judge the state of a sandbox REST CRM, as its shipped mapping writes into it.
+
+    A message has a ``sent_at``, and its words as plain text.
+    """
+    verdict = Verdict()
+    by_phone: dict[str, list[str]] = defaultdict(list)
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for each in state["contacts"]:
+        by_phone[_digits(each.get("phone"))].append(str(each["id"]))
+        by_name[each["name"]].append(str(each["id"]))
+    timelines: dict[str, list[_Entry]] = defaultdict(list)
+    for each in state["messages"]:
+        words = " ".join(each.get("text", "").split())
+        entry = _Entry(str(each["id"]), _milliseconds(each["sent_at"]), words)
+        timelines[str(each["contact_id"])].append(entry)
+    for person, found in _find_people(verdict, expected, by_phone, by_name):
+        _judge(verdict, person, [each for number in found for each in timelines[number]])
     return verdict
 
 
@@ -173,12 +202,18 @@ def _index_contacts(
     return by_phone, by_name
 
 
-def _judge(verdict: Verdict, person: ExpectedContact, entries: Sequence[Json]) -> None:
+class _Entry(NamedTuple):
+    """One message on a timeline: when it was sent, in epoch milliseconds, and its words."""
+
+    id: str
+    moment: int
+    body: str
+
+
+def _judge(verdict: Verdict, person: ExpectedContact, entries: Sequence[_Entry]) -> None:
     at: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for each in entries:
-        values = each["properties"]
-        body = read_body(values.get("hs_communication_body", ""))
-        at[_milliseconds(values["hs_timestamp"])].append((each["id"], body))
+        at[each.moment].append((each.id, each.body))
     used: set[str] = set()
     places: list[int] = []
     for message in person.messages:
@@ -194,7 +229,7 @@ def _judge(verdict: Verdict, person: ExpectedContact, entries: Sequence[Json]) -
         places += [int(number) for number, _ in bodies[:1]]
     if places != sorted(places):
         verdict.disordered.append(person)
-    verdict.unexpected += [each["id"] for each in entries if each["id"] not in used]
+    verdict.unexpected += [each.id for each in entries if each.id not in used]
 
 
 def read_body(html: str) -> str:
