@@ -50,14 +50,23 @@ class Sender:
     async def send(self, obj: CrmObject, items: Sequence[Item]) -> Settlement:
         """Write records that all have a ``crm_id`` or all have none; return what became of them.
 
+        Where one is still to be written afterwards, those after it in its lane are not sent.
         Raises ``DestinationStoppedError``, after settling, if the destination is gated or paused.
         """
         total = Settlement()
         size = self._destination.limits.upsert[obj.name]
         step = size * self._destination.limits.concurrency
         for start in range(0, len(items), step):
-            part = await self._send_part(obj, items[start : start + step], size=size)
+            free = [
+                item
+                for item in items[start : start + step]
+                if item.row.lane_id not in total.held_lanes
+            ]
+            if not free:
+                continue
+            part = await self._send_part(obj, free, size=size)
             total.failed_lanes |= part.failed_lanes
+            total.held_lanes |= part.held_lanes
             total.tally += part.tally
             total.schema_suspects |= part.schema_suspects
         return total

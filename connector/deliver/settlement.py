@@ -24,6 +24,8 @@ from connector.model.record import Record, RecordKind
 
 ATTEMPTS = 8
 """Failures of a record for passing reasons of its own, after which it is parked as exhausted."""
+ORPHAN_ATTEMPTS = 3
+"""Tries to write a message whose contact the CRM says is gone, though it is not found to be."""
 PATIENCE = timedelta(days=7)
 """Age at which one more such failure parks a record, however few there were."""
 
@@ -48,6 +50,10 @@ class Settlement:
     failed: list[tuple[int, str, str]] = field(default_factory=list)
     in_doubt: list[tuple[int, str]] = field(default_factory=list)
     failed_lanes: set[int] = field(default_factory=set)
+    held_lanes: set[int] = field(default_factory=set)
+    """Lanes with a row that is still to be written: what comes after it has to wait for it."""
+    lost_contacts: set[int] = field(default_factory=set)
+    """Lanes whose contact the CRM does not know any more, by what it says of a message."""
     cause: CrmError | None = None
     """An error that is the destination's, for its gate or breaker."""
     good: bool = False
@@ -94,6 +100,7 @@ def _settle_one(
             _settle_failed(settlement, row, outcome, now=now)
         case InDoubt(detail, cause):
             settlement.tally["in_doubt"] += 1
+            settlement.held_lanes.add(row.lane_id)
             settlement.cause = settlement.cause or cause
             if repeatable:
                 settlement.unsent.append(row.id)
@@ -101,6 +108,7 @@ def _settle_one(
                 settlement.in_doubt.append((row.id, detail))
         case NotSent(cause):
             settlement.tally["not_sent"] += 1
+            settlement.held_lanes.add(row.lane_id)
             settlement.cause = settlement.cause or cause
             if _is_doubtful(row):
                 settlement.in_doubt.append((row.id, str(cause)))
@@ -130,6 +138,7 @@ def _settle_failed(
     settlement: Settlement, row: Delivery, outcome: Failed, *, now: datetime
 ) -> None:
     settlement.failed_lanes.add(row.lane_id)
+    settlement.held_lanes.add(row.lane_id)
     if _is_doubtful(row):
         settlement.in_doubt.append((row.id, f"{outcome.code}: {outcome.detail}"))
     elif row.attempts + 1 >= ATTEMPTS or now - row.queued_at > PATIENCE:
@@ -140,7 +149,10 @@ def _settle_failed(
 
 
 def _settle_vanished(settlement: Settlement, item: Item, *, now: datetime) -> None:
-    """Let a contact wait for its next message; a message that somebody deleted stays deleted."""
+    """Let a contact wait for its next message; a message that somebody deleted stays deleted.
+
+    A new message of which the CRM says so waits as well: it is its contact that is gone.
+    """
     row = item.row
     if row.record == "contact":
         detail = "somebody deleted this contact in the CRM; it returns with its next message"
@@ -150,8 +162,19 @@ def _settle_vanished(settlement: Settlement, item: Item, *, now: datetime) -> No
             Synced(row.id, row.generation, row.crm_id, item.content_hash, gone_at=now)
         )
     else:
-        detail = "the CRM says that a record this message belongs to is not there"
+        _settle_orphan(settlement, row)
+
+
+def _settle_orphan(settlement: Settlement, row: Delivery) -> None:
+    """Have the contact of a new message looked for, and try again; it waits if that is gone."""
+    detail = "the CRM says that a record this message belongs to is not there"
+    if row.attempts + 1 >= ORPHAN_ATTEMPTS:
         settlement.parked.append(Parked(row.id, "vanished", detail))
+        return
+    settlement.failed_lanes.add(row.lane_id)
+    settlement.held_lanes.add(row.lane_id)
+    settlement.lost_contacts.add(row.lane_id)
+    settlement.failed.append((row.id, "vanished", detail))
 
 
 def write_settlement(
@@ -178,6 +201,7 @@ def write_settlement(
     deliveries.settle_synced(connection, settlement.synced, now=now)
     deliveries.settle_parked(connection, settlement.parked, now=now)
     deliveries.settle_pending(connection, settlement.unsent, counts=False)
+    deliveries.suspect_contacts(connection, settlement.lost_contacts)
     for row_id, code, detail in settlement.failed:
         deliveries.settle_failed(connection, [row_id], code=code, detail=detail)
     for detail in {detail for _, detail in settlement.in_doubt}:

@@ -40,6 +40,7 @@ class Waves:
         self._held = held
         self._sender = sender
         self.failed_lanes: set[int] = set()
+        self._held_lanes: set[int] = set()
         self.schema_suspects: dict[int, str] = {}
 
     async def write_contacts(self, claim: Claim) -> dict[int, str]:
@@ -92,7 +93,11 @@ class Waves:
     async def _changed(
         self, updates: Sequence[tuple[Delivery, Rendered, str, bool]]
     ) -> tuple[list[Item], list[Synced]]:
-        """Leave out what the CRM already has and what people filled in themselves."""
+        """Leave out what the CRM already has and what people filled in themselves.
+
+        A contact that the CRM did not seem to know is written in any case, if only with our key:
+        the answer tells whether it is gone.
+        """
         replaced = self._destination.contact.name in self._destination.limits.replaced
         theirs = [
             rendered.if_empty | (rendered.create_only if replaced else frozenset())
@@ -111,7 +116,8 @@ class Waves:
         for row, rendered, crm_id, adopted in updates:
             there = current.get(crm_id)
             values = rendered.for_replacement(there) if replaced else rendered.for_update(there)
-            if adopted and self._destination.contact.key:
+            suspect = row.content_hash is None and not values
+            if (adopted or suspect) and self._destination.contact.key:
                 values[self._destination.contact.key] = row.marker
             if values:
                 record = Record(key=row.marker, fields=values, crm_id=crm_id)
@@ -168,9 +174,16 @@ class Waves:
         await self._settle(settlement, claim, self._destination.record, filtered=orphans)
         at_once = 0 if self._destination.limits.concurrency == 1 else 1
         lanes = [[row for row in plan.messages if row.id in items] for plan in ready]
+        self._held_lanes.clear()
         for part in rounds(lanes, at_once=at_once):
             for new in (True, False):
-                await self._send([items[row.id] for row in part if (row.crm_id is None) is new])
+                await self._send(
+                    [
+                        items[row.id]
+                        for row in part
+                        if (row.crm_id is None) is new and row.lane_id not in self._held_lanes
+                    ]
+                )
 
     def _render(self, row: Delivery, source: Any, contact: Contact, crm_id: str) -> Rendered:
         renderer = self._destination.renderer
@@ -221,6 +234,7 @@ class Waves:
         obj = self._destination.object_of(items[0].row.record)
         settlement = await self._sender.send(obj, items)
         self.failed_lanes |= settlement.failed_lanes
+        self._held_lanes |= settlement.held_lanes
         self.schema_suspects |= settlement.schema_suspects
 
     async def _set_aside(self, due: dict[int, Delivery], matches: Matches) -> None:

@@ -68,30 +68,43 @@ class Worker:
         self._suspected: dict[str, float] = {}
         self._last_flush = float("-inf")
         self._more = False
+        self._taken_over: int | None = None
+        """The epoch under which this worker sorted out what the last holder left."""
 
     async def run(self, held: HeldLease, *, wake: asyncio.Event, stop: asyncio.Event) -> None:
         """Deliver until ``stop``. ``wake`` says that something was put on a lane."""
-        gatekeeper = Gatekeeper(
+        gatekeeper = self.gatekeeper(held)
+        while not stop.is_set():
+            wake.clear()
+            wait = await self.turn(held, gatekeeper, stop=stop)
+            if wait > 0:
+                await wait_for_any(wake, stop, seconds=wait)
+
+    def gatekeeper(self, held: HeldLease) -> Gatekeeper:
+        """Return what keeps the destination's standing under a lease."""
+        return Gatekeeper(
             self._ledger,
             self._destination.name,
             lease=held.lease,
             breaker_min=self._tuning.breaker_min,
             breaker_max=self._tuning.breaker_max,
         )
-        taken_over = False
-        while not stop.is_set():
-            wake.clear()
-            standing = await self._ledger.read(load_standing, self._destination.name)
-            gatekeeper.outages = standing.outages
-            wait = await self._admit(standing, gatekeeper)
-            if wait is None and not taken_over:
-                await self._take_over(held)
-                taken_over = True
-            if wait is None:
-                await self._wait_for_company(stop)
-                wait = await self._step(held, gatekeeper, half_open=bool(standing.outages))
-            if wait > 0:
-                await wait_for_any(wake, stop, seconds=wait)
+
+    async def turn(self, held: HeldLease, gatekeeper: Gatekeeper, *, stop: asyncio.Event) -> float:
+        """Probe or flush once; return the seconds until there is reason to look again.
+
+        The first turn under a lease that may work sorts out what the last holder left.
+        """
+        standing = await self._ledger.read(load_standing, self._destination.name)
+        gatekeeper.outages = standing.outages
+        wait = await self._admit(standing, gatekeeper)
+        if wait is not None:
+            return wait
+        if self._taken_over != held.lease.epoch:
+            await self._take_over(held)
+            self._taken_over = held.lease.epoch
+        await self._wait_for_company(stop)
+        return await self._step(held, gatekeeper, half_open=bool(standing.outages))
 
     async def _admit(self, standing: Standing, gatekeeper: Gatekeeper) -> float | None:
         """Return ``None`` if the destination may be worked for, else the seconds to wait."""

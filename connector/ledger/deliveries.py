@@ -280,6 +280,20 @@ class Parked:
     gone_at: datetime | None = None
 
 
+def suspect_contacts(connection: Connection, lane_ids: Collection[int]) -> None:
+    """Have lanes' contacts looked for in the CRM, which does not seem to know them any more."""
+    if lane_ids:
+        connection.execute(
+            update(delivery)
+            .where(
+                delivery.c.lane_id.in_(lane_ids),
+                delivery.c.record == "contact",
+                delivery.c.state == "synced",
+            )
+            .values(state="pending", content_hash=None)
+        )
+
+
 def settle_parked(connection: Connection, rows: Sequence[Parked], *, now: datetime) -> None:
     """Park rows with the reason. A vanished record's link is forgotten."""
     for row in rows:

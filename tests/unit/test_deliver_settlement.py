@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.deliver.backoff import Breaker, company_wait, lane_backoff, outage_wait
-from connector.deliver.settlement import ATTEMPTS, Item, Settlement, settle_batch
+from connector.deliver.settlement import (
+    ATTEMPTS,
+    ORPHAN_ATTEMPTS,
+    Item,
+    Settlement,
+    settle_batch,
+)
 from connector.errors import CrmInDoubtError, CrmThrottledError
 from connector.ledger.deliveries import Delivery
 from connector.model.outcome import Failed, InDoubt, NotSent, Rejected, Vanished, Written
@@ -84,6 +90,33 @@ def test_a_contact_that_vanished_waits_and_a_message_that_vanished_stays_deleted
 
     assert (contact.code, contact.gone_at) == ("vanished", NOW)
     assert (message.crm_id, message.gone_at) == ("6", NOW)
+
+
+def test_a_message_whose_contact_is_gone_has_it_looked_for_and_is_parked_in_the_end() -> None:
+    first = settle(item(), Vanished())
+    last = settle(item(attempts=ORPHAN_ATTEMPTS - 1), Vanished())
+
+    assert (first.failed[0][:2], first.lost_contacts, first.parked) == ((9, "vanished"), {4}, [])
+    assert [row.code for row in last.parked] == ["vanished"]
+    assert last.lost_contacts == set()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "held"),
+    [
+        (Written("77"), set()),
+        (Rejected("422", "no"), set()),
+        (Failed("423", "busy"), {4}),
+        (InDoubt("reset"), {4}),
+        (NotSent(CrmInDoubtError("reset")), {4}),
+        (Vanished(), {4}),
+    ],
+)
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_what_is_still_to_be_written_holds_its_lane(
+    outcome: object, held: set[int], *, repeatable: bool
+) -> None:
+    assert settle(item(), outcome, repeatable=repeatable).held_lanes == held
 
 
 @pytest.mark.parametrize("failures", range(40))
