@@ -264,17 +264,16 @@ class Looking:
         """Conclude which of the strange records are copies, and not what others became."""
         state = self._state
         became = {
-            crm_id
+            (finding.record, crm_id)
             for finding in state.findings
             if finding.kind == "merged"
             for crm_id in finding.crm_ids[1:]
         }
-        for record, strays in state.strays.items():
+        for kind in self.records:
             copies: dict[str, list[str]] = {}
-            for crm_id, key in strays.items():
-                if key in state.owners and crm_id not in became:
+            for crm_id, key in state.strays.get(kind, {}).items():
+                if key in state.owners and (kind, crm_id) not in became:
                     copies.setdefault(key, []).append(crm_id)
-            kind: RecordKind = "contact" if record == "contact" else self._account.record
             state.findings += [
                 Finding("duplicate", kind, key, row=state.owners[key], crm_ids=crm_ids)
                 for key, crm_ids in copies.items()
