@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connector.deliver.destination import Destination
-from connector.ledger.deliveries import linked_elsewhere
 from connector.ledger.ledger import Ledger
+from connector.ledger.links import linked_elsewhere
 from connector.ledger.reviews import chosen_matches
 from connector.model.contact import Contact
 from connector.model.identity import lookup_spellings

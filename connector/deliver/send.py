@@ -1,7 +1,7 @@
 """begin -> send -> settle, for the records of one object."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
@@ -15,6 +15,7 @@ from connector.crm.adapter import FixesBodies
 from connector.crm.batch import send_in_batches
 from connector.crm.gate import gate
 from connector.deliver.destination import Destination
+from connector.deliver.following import follow_contacts
 from connector.deliver.settlement import Item, Settlement, settle_batch, write_settlement
 from connector.deliver.standing import DestinationStoppedError, Gatekeeper
 from connector.errors import CrmRejectedError
@@ -24,6 +25,7 @@ from connector.ledger.keeper import HeldLease
 from connector.ledger.lanes import lock_lanes
 from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
+from connector.model.contact import Contact
 from connector.model.record import CrmObject, RecordKind
 
 log = structlog.get_logger()
@@ -47,9 +49,12 @@ class Sender:
         self._gatekeeper = gatekeeper
         self._tuning = tuning
 
-    async def send(self, obj: CrmObject, items: Sequence[Item]) -> Settlement:
+    async def send(
+        self, obj: CrmObject, items: Sequence[Item], *, people: Mapping[int, Contact]
+    ) -> Settlement:
         """Write records that all have a ``crm_id`` or all have none; return what became of them.
 
+        ``people`` holds the contacts by id, where it is contacts that are written.
         Where one is still to be written afterwards, those after it in its lane are not sent.
         Raises ``DestinationStoppedError``, after settling, if the destination is gated or paused.
         """
@@ -64,14 +69,16 @@ class Sender:
             ]
             if not free:
                 continue
-            part = await self._send_part(obj, free, size=size)
+            part = await self._send_part(obj, free, size=size, people=people)
             total.failed_lanes |= part.failed_lanes
             total.held_lanes |= part.held_lanes
             total.tally += part.tally
             total.schema_suspects |= part.schema_suspects
         return total
 
-    async def _send_part(self, obj: CrmObject, items: Sequence[Item], *, size: int) -> Settlement:
+    async def _send_part(
+        self, obj: CrmObject, items: Sequence[Item], *, size: int, people: Mapping[int, Contact]
+    ) -> Settlement:
         linked = items[0].record.crm_id is not None
         repeatable = self._destination.may_repeat(obj, linked=linked)
         if not linked and obj.name in self._destination.limits.repeatable_for:
@@ -97,10 +104,10 @@ class Sender:
                 lambda records: self._destination.adapter.upsert(obj, records),
                 concurrency=self._destination.limits.concurrency,
             )
-        settlement = settle_batch(
-            sending, outcomes, repeatable=repeatable, now=self._ledger.clock.now()
-        )
         record = sending[0].row.record
+        now = self._ledger.clock.now()
+        settlement = settle_batch(sending, outcomes, repeatable=repeatable, now=now)
+        await follow_contacts(self._destination, people, settlement, now=now)
         await asyncio.shield(self._settle(settlement, sending, record))
         failpoint("settle.after_commit")
         self._count(settlement, record)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from connector.errors import CrmError
 from connector.ledger import deliveries
 from connector.ledger.deliveries import Delivery, Parked, Synced
+from connector.ledger.reviews import open_review
 from connector.model.outcome import (
     Failed,
     InDoubt,
@@ -63,6 +64,10 @@ class Settlement:
     latencies: list[float] = field(default_factory=list)
     schema_suspects: dict[int, str] = field(default_factory=dict)
     """Rows refused for a field, by row id: the field may be gone from the CRM."""
+    gone: list[Item] = field(default_factory=list)
+    """Contacts that vanished; not settled yet, since who is left of them is to be looked for."""
+    reviews: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """Contacts that may be several records of the CRM now, by contact id."""
 
 
 def settle_batch(
@@ -149,14 +154,13 @@ def _settle_failed(
 
 
 def _settle_vanished(settlement: Settlement, item: Item, *, now: datetime) -> None:
-    """Let a contact wait for its next message; a message that somebody deleted stays deleted.
+    """Leave a contact to be looked for; a message that somebody deleted stays deleted.
 
     A new message of which the CRM says so waits as well: it is its contact that is gone.
     """
     row = item.row
     if row.record == "contact":
-        detail = "somebody deleted this contact in the CRM; it returns with its next message"
-        settlement.parked.append(Parked(row.id, "vanished", detail, gone_at=now))
+        settlement.gone.append(item)
     elif row.crm_id is not None:
         settlement.synced.append(
             Synced(row.id, row.generation, row.crm_id, item.content_hash, gone_at=now)
@@ -198,6 +202,15 @@ def write_settlement(
                 Parked(row_id, "duplicate", "the CRM gave the id of another record of ours")
                 for row_id in sorted(doubles)
             ]
+    for contact_id, crm_ids in settlement.reviews.items():
+        open_review(
+            connection,
+            kind="ambiguous",
+            destination=destination,
+            contact_id=contact_id,
+            candidates=[{"crm_id": crm_id} for crm_id in crm_ids],
+            now=now,
+        )
     deliveries.settle_synced(connection, settlement.synced, now=now)
     deliveries.settle_parked(connection, settlement.parked, now=now)
     deliveries.settle_pending(connection, settlement.unsent, counts=False)

@@ -19,6 +19,7 @@ from connector.ledger.keeper import HeldLease
 from connector.ledger.lanes import lock_lanes
 from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
+from connector.ledger.links import shared_contacts
 from connector.ledger.reviews import open_review
 from connector.mapping.rendered import Rendered
 from connector.model.contact import Contact
@@ -60,6 +61,7 @@ class Waves:
             await match_contacts(self._ledger, self._destination, people) if people else Matches()
         )
         await self._set_aside(due, matches)
+        followed = await self._unshared(due)
         creates: list[Item] = []
         updates: list[tuple[Delivery, Rendered, str, bool]] = []
         same: list[Synced] = []
@@ -81,14 +83,34 @@ class Waves:
             elif contact_id in linked and rendered.content_hash == row.content_hash:
                 same.append(Synced(row.id, row.generation, crm_id, rendered.content_hash))
             else:
-                updates.append((row, rendered, crm_id, contact_id not in linked))
+                adopted = contact_id not in linked or contact_id in followed
+                updates.append((row, rendered, crm_id, adopted))
         changed, unchanged = await self._changed(updates)
         await self._settle(Settlement(synced=same + unchanged, parked=broken), claim, "contact")
         for items in (changed, creates):
             for part in rounds([[item.row] for item in items], at_once=0):
                 rows = {row.id for row in part}
-                await self._send([item for item in items if item.row.id in rows])
+                await self._send(
+                    [item for item in items if item.row.id in rows], people=claim.contacts
+                )
         return await self._links(claim)
+
+    async def _unshared(self, due: Mapping[int, Delivery]) -> set[int]:
+        """Return contacts whose record was found just now, and is no other contact's of ours.
+
+        It gets our key. People may have merged two of ours: then it has the other's.
+        """
+        found = {
+            contact_id: row.crm_id
+            for contact_id, row in due.items()
+            if row.crm_id is not None and row.content_hash == ""
+        }
+        if not found:
+            return set()
+        shared = await self._ledger.read(
+            shared_contacts, self._destination.name, set(found.values())
+        )
+        return {contact_id for contact_id, crm_id in found.items() if crm_id not in shared}
 
     async def _changed(
         self, updates: Sequence[tuple[Delivery, Rendered, str, bool]]
@@ -228,11 +250,13 @@ class Waves:
             linked_crm_ids={} if row.content_hash else links,
         )
 
-    async def _send(self, items: Sequence[Item]) -> None:
+    async def _send(
+        self, items: Sequence[Item], *, people: Mapping[int, Contact] | None = None
+    ) -> None:
         if not items:
             return
         obj = self._destination.object_of(items[0].row.record)
-        settlement = await self._sender.send(obj, items)
+        settlement = await self._sender.send(obj, items, people=people or {})
         self.failed_lanes |= settlement.failed_lanes
         self._held_lanes |= settlement.held_lanes
         self.schema_suspects |= settlement.schema_suspects

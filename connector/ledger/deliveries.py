@@ -106,24 +106,6 @@ def contact_deliveries(
     return {int(row.source_id): Delivery(*row) for row in rows}
 
 
-def linked_elsewhere(
-    connection: Connection, destination: str, crm_ids: Collection[str]
-) -> set[str]:
-    """Return which CRM contacts are linked to a contact of ours already."""
-    if not crm_ids:
-        return set()
-    return set(
-        connection.execute(
-            select(delivery.c.crm_id).where(
-                delivery.c.destination == destination,
-                delivery.c.record == "contact",
-                delivery.c.crm_id.is_not(None),
-                delivery.c.crm_id.in_(crm_ids),
-            )
-        ).scalars()
-    )
-
-
 def begin(
     connection: Connection,
     ids: Collection[int],

@@ -8,9 +8,10 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
-from connector.ledger.deliveries import OPEN, linked_elsewhere
+from connector.ledger.deliveries import OPEN
 from connector.ledger.insertion import insert_new
 from connector.ledger.lanes import lock_lanes
+from connector.ledger.links import linked_elsewhere
 from connector.ledger.schema import contact, delivery, lane, message, review
 
 ReviewKind = Literal["ambiguous", "recycled_number"]

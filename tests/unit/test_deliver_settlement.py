@@ -84,11 +84,12 @@ def test_a_passing_failure_backs_the_lane_off_and_is_exhausted_in_the_end() -> N
     assert [row.code for row in last.parked] == ["exhausted"]
 
 
-def test_a_contact_that_vanished_waits_and_a_message_that_vanished_stays_deleted() -> None:
-    [contact] = settle(item("contact", crm_id="5"), Vanished()).parked
+def test_a_contact_that_vanished_is_looked_for_and_a_message_that_vanished_stays_deleted() -> None:
+    contact = settle(item("contact", crm_id="5"), Vanished())
     [message] = settle(item(crm_id="6"), Vanished()).synced
 
-    assert (contact.code, contact.gone_at) == ("vanished", NOW)
+    assert [each.row.crm_id for each in contact.gone] == ["5"]
+    assert (contact.parked, contact.synced, contact.failed) == ([], [], [])
     assert (message.crm_id, message.gone_at) == ("6", NOW)
 
 
