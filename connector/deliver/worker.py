@@ -236,7 +236,7 @@ class Worker:
         except CrmError as error:
             stopped = True
             await gatekeeper.note_failure(error)
-        await self._heed_schema(waves.schema_suspects, gatekeeper)
+        await self._heed_schema(waves.schema_suspects, gatekeeper, held)
         await self._rest(claim, held, failed=waves.failed_lanes)
         log.info(
             "delivery.flushed",
@@ -257,7 +257,9 @@ class Worker:
         spans = self._destination.repeatable_for
         return {kind: span - longest for kind, span in spans.items()}
 
-    async def _heed_schema(self, suspects: dict[int, str], gatekeeper: Gatekeeper) -> None:
+    async def _heed_schema(
+        self, suspects: dict[int, str], gatekeeper: Gatekeeper, held: HeldLease
+    ) -> None:
         """Look at the schema again if the CRM refused records for a field that may be gone.
 
         If it is, those records go again without it, or wait for a required one, instead of
@@ -283,6 +285,7 @@ class Worker:
         again = [row_id for row_id, fieldname in suspects.items() if fieldname in gone]
 
         def work(connection: Connection) -> None:
+            check_lease(connection, held.lease)
             deliveries.settle_pending(connection, again, counts=False)
 
         await self._ledger.write(work)
