@@ -5,9 +5,15 @@ read from the ledger when somebody asks are in ``connector.web.metrics``. No lab
 person, an id or free text.
 """
 
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 REGISTRY: Final = CollectorRegistry()
 _LATENCY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -28,9 +34,39 @@ def _histogram(
     return Histogram(name, text, labels, namespace="connector", registry=REGISTRY, buckets=buckets)
 
 
+class LoopHistogram(Collector):
+    """A histogram that one thread observes, the event loop's.
+
+    For what happens with every webhook: without locks it takes a fifth of the CPU.
+    """
+
+    def __init__(self, name: str, text: str, *, buckets: tuple[float, ...] = _LATENCY) -> None:
+        self._name = f"connector_{name}"
+        self._text = text
+        self._bounds = buckets
+        self._counts = [0] * (len(buckets) + 1)
+        self._sum = 0.0
+        REGISTRY.register(self)
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """Yield what was observed."""
+        names = [*map(floatToGoString, self._bounds), "+Inf"]
+        yield HistogramMetricFamily(
+            self._name,
+            self._text,
+            buckets=list(zip(names, accumulate(self._counts), strict=True)),
+            sum_value=self._sum,
+        )
+
+
 WEBHOOK_REQUESTS = _counter("webhook_requests_total", "Requests to the public listener", "code")
-WEBHOOK_SECONDS = _histogram("webhook_duration_seconds", "From first byte to answer")
-WEBHOOK_BYTES = _histogram(
+WEBHOOK_SECONDS = LoopHistogram("webhook_duration_seconds", "From first byte to answer")
+WEBHOOK_BYTES = LoopHistogram(
     "webhook_body_bytes", "Size of accepted bodies", buckets=(1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6)
 )
 WEBHOOK_REJECTED = _counter("webhook_rejected_total", "Refused requests", "reason")

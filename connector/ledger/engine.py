@@ -3,9 +3,10 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -74,24 +75,37 @@ def _open_sqlite(url: URL) -> Engine:
         # another process wrote in between, whatever the busy timeout: three in four such
         # transactions failed when four processes did it. IMMEDIATE waits its turn.
         read_only = connection.get_execution_options().get(READ_ONLY)
-        tell_sqlite(connection, "BEGIN" if read_only else "BEGIN IMMEDIATE")
+        driver: Any = connection.connection.driver_connection
+        with _sqlite_errors():
+            driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
 
 
-def tell_sqlite(connection: Connection, statement: str, values: Sequence[Any] = ()) -> int:
-    """Execute a statement by the driver itself; return how many rows it changed.
+@contextmanager
+def sqlite_transaction(engine: Engine) -> Iterator[sqlite3.Connection]:
+    """Give SQLite's own connection, in a transaction that is committed at the end.
 
-    For the few that are executed so often that SQLAlchemy's part would cost more than SQLite's.
+    For what is done so often that SQLAlchemy's part of it would cost as much CPU as SQLite's.
     """
-    driver: Any = connection.connection.driver_connection
+    lent = engine.raw_connection()
+    driver = cast("sqlite3.Connection", lent.driver_connection)
     try:
-        changed: int = driver.execute(statement, values).rowcount
+        with _sqlite_errors():
+            driver.execute("BEGIN IMMEDIATE")
+            yield driver
+            driver.execute("COMMIT")
+    finally:
+        lent.close()  # which rolls back what was not committed
+
+
+@contextmanager
+def _sqlite_errors() -> Iterator[None]:
+    """Let errors of the driver look as they do where SQLAlchemy spoke to it."""
+    try:
+        yield
     except sqlite3.Error as error:
-        raise DBAPIError.instance(
-            statement, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
-        ) from error
-    return changed
+        raise DBAPIError.instance("", None, error, sqlite3.Error, hide_parameters=True) from error
 
 
 def _create_private(path: Path) -> None:

@@ -23,6 +23,9 @@ from connector.receive.signature import judge_signature
 Headers = Sequence[tuple[bytes, bytes]]
 Reply = Callable[[Answer], None]
 
+HEADERS: Final = (b"x-hub-signature-256", b"content-length", b"content-encoding")
+"""The headers that matter."""
+_SIGNATURE, _LENGTH, _ENCODING = HEADERS
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 
 
@@ -59,8 +62,8 @@ class ReceiveApp:
     def begin(self, method: bytes, target: bytes, headers: Headers) -> "Answer | Event":
         """Take a request by its head: answer it at once, or let its body come.
 
-        Header names are in lower case. Anything that is not asked at our path, such as
-        ``/replies``, which is reserved, is 404.
+        Header names are in lower case; others than ``HEADERS`` need not be given. Anything that
+        is not asked at our path, such as ``/replies``, which is reserved, is 404.
         """
         path, _, query = target.partition(b"?")
         if path != self._path:
@@ -75,11 +78,11 @@ class ReceiveApp:
         signature: bytes | None = None
         length = 0
         for name, value in headers:
-            if name == b"x-hub-signature-256":
+            if name == _SIGNATURE:
                 signature = value if signature is None else b"given twice"
-            elif name == b"content-length":
+            elif name == _LENGTH:
                 length = int(value)
-            elif name == b"content-encoding":
+            elif name == _ENCODING:
                 return answers.ENCODED
         if signature is None:
             return answers.UNSIGNED

@@ -15,11 +15,13 @@ import httptools
 
 from connector.receive import answers
 from connector.receive.answers import Answer
-from connector.receive.app import Event, ReceiveApp
+from connector.receive.app import HEADERS, Event, ReceiveApp
 
 _log: Final = getLogger(__name__)
 _KEEP: Final = b"\r\n"
 _CLOSE: Final = b"connection: close\r\n\r\n"
+_EXPECT: Final = b"expect"
+_LENGTHS: Final = frozenset(map(len, (*HEADERS, _EXPECT)))
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -142,8 +144,9 @@ class Connection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self._headers.append((name.lower(), value))
+        """Take a header, if it may be one that matters: most are told by their length alone."""
+        if len(name) in _LENGTHS:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Answer at once, or wait for the body."""
@@ -154,13 +157,13 @@ class Connection(asyncio.Protocol):
         if parser.should_upgrade():  # the parser would take the body for another protocol
             self._end_with(answers.NOT_UNDERSTOOD)
             return
-        self._keep_alive = parser.should_keep_alive() and parser.get_http_version() == "1.1"
+        self._keep_alive = parser.should_keep_alive()
         outcome = self._floor.app.begin(parser.get_method(), self._target, self._headers)
         if isinstance(outcome, Answer):
             self._answer(outcome)
             return
         self._event = outcome
-        if (b"expect", b"100-continue") in self._headers and self._transport is not None:
+        if (_EXPECT, b"100-continue") in self._headers and self._transport is not None:
             self._transport.write(_CONTINUE)
 
     def on_body(self, piece: bytes) -> None:

@@ -5,6 +5,7 @@ in bytes, and goes into the next; while nothing runs, a commit starts at once.
 """
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -194,13 +195,14 @@ class GroupCommit:
 def _store(ledger: Ledger, bodies: list[tuple[bytes, bytes]]) -> int:
     """Store a group, in the ledger's thread; return how many of it are new."""
 
-    def store(connection: Connection) -> int:
+    def store(connection: Connection | sqlite3.Connection) -> int:
         now = None if ledger.server_time else ledger.clock.now()
         new = store_webhooks(connection, bodies, now=now)
         failpoint("receive.before_commit")
         return new
 
-    new = ledger.transact(store)
+    on_sqlite = ledger.dialect == "sqlite"
+    new = ledger.transact_on_sqlite(store) if on_sqlite else ledger.transact(store)
     failpoint("receive.after_commit")
     return new
 

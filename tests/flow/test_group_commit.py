@@ -1,12 +1,11 @@
 """Group commit: how many webhooks share a commit, and what becomes of each."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
+from connector import metrics
 from connector.errors import ConnectorError, LedgerError
 from connector.ledger.ledger import Ledger
 from connector.receive.group_commit import GroupCommit
@@ -16,17 +15,11 @@ pytestmark = pytest.mark.anyio
 Answers = list[ConnectorError | None]
 
 
-@contextmanager
-def commits(ledger: Ledger) -> Iterator[list[object]]:
-    """Collect the commits of a ledger."""
-    made: list[object] = []
-
-    def note(connection: Connection) -> None:
-        made.append(connection)
-
-    event.listen(ledger.engine, "commit", note)
-    yield made
-    event.remove(ledger.engine, "commit", note)
+def commits() -> float:
+    """Return how many commits were made in this process so far."""
+    made = metrics.REGISTRY.get_sample_value("connector_intake_commit_size_count")
+    assert made is not None
+    return made
 
 
 def _offer(intake: GroupCommit, *bodies: bytes) -> Answers:
@@ -39,37 +32,40 @@ def _offer(intake: GroupCommit, *bodies: bytes) -> Answers:
 
 async def test_a_hundred_webhooks_at_once_take_two_commits(ledger: Ledger) -> None:
     intake = GroupCommit(ledger)
-    with commits(ledger) as made:
-        answers = _offer(intake, *(text_message(n) for n in range(100)))
-        assert answers == []
-        await intake.drain()
+    before = commits()
+
+    answers = _offer(intake, *(text_message(n) for n in range(100)))
+    assert answers == []
+    await intake.drain()
 
     assert answers == [None] * 100
-    assert len(made) == 2
+    assert commits() == before + 2
     assert ledger.query(count_webhooks) == 100
 
 
 async def test_what_comes_during_a_commit_shares_the_next(ledger: Ledger) -> None:
     intake = GroupCommit(ledger)
-    with commits(ledger) as made:
-        with locked(ledger):
-            first = _offer(intake, text_message(0))
-            await until(lambda: intake.committing)
-            rest = _offer(intake, *(text_message(n) for n in range(1, 50)))
-        await intake.drain()
+    before = commits()
+
+    with locked(ledger):
+        first = _offer(intake, text_message(0))
+        await until(lambda: intake.committing)
+        rest = _offer(intake, *(text_message(n) for n in range(1, 50)))
+    await intake.drain()
 
     assert (first, rest) == ([None], [None] * 49)
-    assert len(made) == 2
+    assert commits() == before + 2
 
 
 async def test_a_commit_takes_no_more_bytes_than_it_may(sqlite_ledger: Ledger) -> None:
     intake = GroupCommit(sqlite_ledger, group_bytes=1000)
-    with commits(sqlite_ledger) as made:
-        answers = _offer(intake, b"a" * 900, b"b" * 200, b"c" * 5000, b"d", b"e")
-        await intake.drain()
+    before = commits()
+
+    answers = _offer(intake, b"a" * 900, b"b" * 200, b"c" * 5000, b"d", b"e")
+    await intake.drain()
 
     assert answers == [None] * 5
-    assert len(made) == 4  # a · b · c · d with e
+    assert commits() == before + 4  # a, b, c, and d with e
     assert sqlite_ledger.query(count_webhooks) == 5
 
 
@@ -83,14 +79,13 @@ async def test_a_busy_intake_waits_a_moment_for_those_it_answered(sqlite_ledger:
         loop.call_soon(intake.offer, text_message(number), answers.append)
 
     loop = asyncio.get_running_loop()
-    with commits(sqlite_ledger) as made:
-        for number in range(20):
-            assert intake.offer(text_message(number), answer_and_offer_again)
-        await until(lambda: len(answers) == 40)
-        await intake.drain()
+    before = commits()
+    for number in range(20):
+        assert intake.offer(text_message(number), answer_and_offer_again)
+    await until(lambda: len(answers) == 40)
 
     assert answers == [None] * 40
-    assert len(made) == 2
+    assert commits() == before + 2
 
 
 async def test_those_who_wait_are_told_of_rows_that_are_new_and_no_others(
