@@ -10,11 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from connector.sandbox.traffic import ExpectedContact, ExpectedMessage
 
 Json = Mapping[str, Any]
+
+_SPEAKER = re.compile(r"(?:\d\d:\d\d )?<b>[^<]*</b>:")
+"""How a message begins in a text that holds several."""
 
 
 @dataclass(slots=True, repr=False)
@@ -117,8 +121,8 @@ def compare_rest(expected: Sequence[ExpectedContact], state: Json) -> Verdict:
 def compare_pipedrive(expected: Sequence[ExpectedContact], state: Json) -> Verdict:
     """Judge the state of a sandbox Pipedrive: activities and notes of a message or of many.
 
-    For traffic whose texts all differ, such as a burst's: a message is where its words are, and
-    where they stand twice it is there twice.
+    A text is taken apart where somebody begins to speak; each such part is one message at the
+    most, and each message is in one part.
     """
     verdict = Verdict()
     by_phone: dict[str, list[str]] = defaultdict(list)
@@ -133,7 +137,7 @@ def compare_pipedrive(expected: Sequence[ExpectedContact], state: Json) -> Verdi
         if each["person_id"] is None:
             verdict.orphans.append(str(each["id"]))
             continue
-        body = read_body(each.get("note") or each.get("content") or "")
+        body = each.get("note") or each.get("content") or ""
         timelines[str(each["person_id"])][each["id"]] = body
     for person, found in people:
         entries = {number: body for owner in found for number, body in timelines[owner].items()}
@@ -162,26 +166,38 @@ def _find_people(
 
 
 def _judge_words(verdict: Verdict, person: ExpectedContact, entries: Mapping[int, str]) -> None:
-    used: set[int] = set()
-    places: list[tuple[int, int]] = []
-    for message in person.messages:
-        words = [" ".join(part.split()) for part in message.visible]
-        holding = {
-            number: body
-            for number, body in entries.items()
-            if words and all(part in body for part in words)
-        }
-        used |= holding.keys()
-        if not holding:
+    """Find each message among what was spoken; the longest first, whose words fit the fewest."""
+    spoken = {
+        (number, place): words
+        for number, body in entries.items()
+        for place, words in enumerate(read_speeches(body))
+    }
+    found: dict[str, tuple[int, int]] = {}
+    for message in sorted(person.messages, key=lambda each: -len("".join(each.visible))):
+        place = next((at for at, words in spoken.items() if _says(words, message)), None)
+        if place is None:
             verdict.missing.append(message)
             continue
-        if sum(body.count(words[0]) for body in holding.values()) > 1:
-            verdict.doubled.append(message)
-        first = min(holding)
-        places.append((first, holding[first].index(words[0])))
+        found[message.wamid] = place
+        words = spoken.pop(place)
+        if any(secret in words for secret in message.hidden):
+            verdict.leaked.append(message)
+    for (number, _), words in spoken.items():
+        again = next((m for m in person.messages if m.visible and _says(words, m)), None)
+        if again is not None:
+            verdict.doubled.append(again)
+        else:
+            verdict.unexpected.append(str(number))
+    places = [found[each.wamid] for each in person.messages if each.wamid in found]
     if places != sorted(places):
         verdict.disordered.append(person)
-    verdict.unexpected += [str(number) for number in entries if number not in used]
+
+
+def read_speeches(html: str) -> list[str]:
+    """Return the words of each message in an HTML body, or the whole where nobody is named."""
+    starts = [match.start() for match in _SPEAKER.finditer(html)]
+    parts = [html[start:end] for start, end in pairwise([*starts, len(html)])]
+    return [read_body(part) for part in parts or [html]]
 
 
 def _index_contacts(

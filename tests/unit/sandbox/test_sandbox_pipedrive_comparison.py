@@ -1,18 +1,21 @@
 """The verdict on a sandbox Pipedrive: entries of one message, and of many."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from connector.sandbox.burst import burst
 from connector.sandbox.comparison import compare_pipedrive
-from connector.sandbox.traffic import ExpectedContact
+from connector.sandbox.traffic import ExpectedContact, ExpectedMessage
 
 EXPECTED = burst(3, 9, base=datetime(2026, 11, 24, 11, 0, tzinfo=UTC), seed=4).expected
 State = dict[str, Any]
+AT = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 
 
 def fill(*, whole_days: bool) -> State:
@@ -88,3 +91,44 @@ def test_entries_made_in_another_order_are_told() -> None:
 
     assert verdict.perfect
     assert verdict.disordered == [EXPECTED[0]]
+
+
+def _said(*texts: str) -> ExpectedContact:
+    """Return a person who wrote these texts, a minute apart."""
+    messages = tuple(
+        ExpectedMessage(f"wamid.{place}", "Vendas", "in", "text", text, AT + place * MINUTE)
+        for place, text in enumerate(texts)
+    )
+    return ExpectedContact("Ana", "+5511970000000", None, None, None, messages)
+
+
+def _day(*texts: str) -> State:
+    lines = "<br>".join(f"10:00 <b>Ana</b>: {text}" for text in texts)
+    return {
+        "persons": [{"id": 1, "name": "Ana", "phones": [{"value": "+5511970000000"}]}],
+        "activities": [{"id": 7, "person_id": 1, "note": f"<p>{lines}</p>"}],
+        "notes": [],
+    }
+
+
+def test_words_that_stand_in_other_messages_too_are_told_apart() -> None:
+    ana = _said("ok", "ok, obrigada", "", "ok")
+
+    fine = compare_pipedrive([ana], _day("ok", "ok, obrigada", "[imagem]", "ok"))
+    twice = compare_pipedrive([ana], _day("ok", "ok, obrigada", "[imagem]", "ok", "ok"))
+    fewer = compare_pipedrive([ana], _day("ok", "ok, obrigada", "[imagem]"))
+
+    assert fine.perfect, fine
+    assert [each.text for each in twice.doubled] == ["ok"]
+    assert len(fewer.missing) == 1
+
+
+def test_a_part_that_must_not_leave_is_told() -> None:
+    ana = _said("CPF 111.444.777-35")
+    [message] = ana.messages
+    ana = dataclasses.replace(
+        ana, messages=(dataclasses.replace(message, hidden=("111.444.777-35",)),)
+    )
+
+    assert compare_pipedrive([ana], _day("CPF [CPF]")).perfect
+    assert compare_pipedrive([ana], _day("CPF 111.444.777-35")).leaked == [ana.messages[0]]
