@@ -29,7 +29,8 @@ def make_row(ledger: Ledger, person: int, now: datetime) -> int:
     wanted = Wanted("hubspot", person, "message", "1", marker="m_1", position=1)
     ledger.transact(want, [wanted], now=now)
     ids = select(delivery.c.id)
-    return ledger.query(lambda connection: connection.execute(ids).scalar_one())
+    found: int = ledger.query(lambda connection: connection.execute(ids).scalar_one())
+    return found
 
 
 def kept(ledger: Ledger) -> tuple[str, bytes | None, datetime | None]:
