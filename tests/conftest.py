@@ -24,6 +24,7 @@ from connector.ledger.engine import open_engine
 from connector.ledger.ledger import Ledger
 from connector.ledger.schema import metadata
 from connector.runtime.trial import SandboxCrm, Trial, prepare_trial
+from tests.record.kinds_table import pytest_terminal_summary  # noqa: F401 - a hook of pytest
 
 Start = Callable[..., Trial]
 

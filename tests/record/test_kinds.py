@@ -8,7 +8,7 @@ import json
 import random
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from connector.ledger import schema
 from connector.ledger.audit import Scope, audit
 from connector.ledger.notices import current_notices
 from connector.mapping.text import message_text
+from tests.record.kinds_table import FORMS, PROPERTY, WAYS, Row, kinds_table
 
 KINDS: list[dict[str, Any]] = tomllib.loads(
     Path(__file__).with_name("kinds.toml").read_text(encoding="utf-8")
 )["kind"]
 NOON = 1_795_532_400
-VARIANTS = ("both", "phone", "user id")
 
 
 def test_there_are_at_least_125_kinds() -> None:
@@ -175,24 +175,24 @@ def with_unknown_fields(bodies: list[dict[str, Any]]) -> Iterator[dict[str, Any]
         yield noisy
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", FORMS)
 @pytest.mark.parametrize(
     "deliver", [one_by_one, in_one_body, shuffled_and_twice, with_unknown_fields]
 )
-def test_every_kind_ends_once_under_the_right_person(book: Any, deliver: Any, variant: str) -> None:
+def test_every_kind_ends_once_under_the_right_person(
+    book: Any, deliver: Any, variant: str, record_property: Callable[[str, Row], None]
+) -> None:
     sent = send_kinds(variant)
 
     book.take(*deliver([body for each in sent for body in each.bodies]))
 
     messages = {row.wamid: row for row in book.messages if row.kind != "unseen"}
     people = {row.value: row.contact_id for row in book.rows(schema.alias)}
-    problems = [
-        f"{each.kind['name']}: {problem}"
-        for each in sent
-        for problem in check(each, messages, people)
-    ]
-    print(*(table_line(each, messages) for each in sent), sep="\n")  # noqa: T201 - the table per kind
-    assert problems == []
+    found = {each.kind["name"]: list(check(each, messages, people)) for each in sent}
+    said = {each.kind["name"]: shown(each, messages) for each in sent}
+    kinds = {name: (not problems, said[name]) for name, problems in found.items()}
+    record_property(PROPERTY, (deliver.__name__, variant, kinds))
+    assert {name: problems for name, problems in found.items() if problems} == {}
     expected = [each.wamid for each in sent if "says" in each.kind] + [
         each.target for each in sent if "target" in each.kind
     ]
@@ -247,10 +247,10 @@ def reading(row: Any) -> str:
     return message_text(row.kind, content, language="pt-BR")
 
 
-def table_line(each: Sent, messages: Any) -> str:
-    row = messages.get(each.wamid)
-    said = reading(row).replace("\n", " / ") if row is not None else each.kind.get("kept", "-")
-    return f"{each.kind['name']:60} {each.kind.get('field', 'messages'):28} {said[:60]}"
+def shown(each: Sent, messages: Any) -> str:
+    """Return what became of a kind: the words on a timeline, else why there are none."""
+    row = messages.get(each.wamid) or messages.get(each.target)
+    return reading(row) if row is not None else f"({each.kind.get('kept', 'no message')})"
 
 
 def kept_counts(sent: list[Sent]) -> Counter[str]:
@@ -280,3 +280,19 @@ def test_what_whatsapp_says_of_our_accounts_is_stored_once_with_its_level(book: 
 
 def in_one_body_of(sent: list[Sent]) -> dict[str, Any]:
     return merged([body for each in sent for body in each.bodies])
+
+
+def test_the_table_of_kinds_tells_what_went_wrong_in_which_form_and_way() -> None:
+    one, *_, last = WAYS
+    rows: list[Row] = [
+        (one, "phone", {"text": (True, "Oi"), "system": (True, "(unknown)")}),
+        (one, "phone", {"text": (False, "Oi"), "system": (True, "(unknown)")}),
+        (last, "both", {"text": (True, "Oi")}),
+    ]
+
+    _, _, text, system, total = kinds_table(rows)
+
+    assert text.split() == ["text", "X...", "....", "...+", "Oi"]
+    assert system.split() == ["system", "+...", "....", "....", "(unknown)"]
+    assert total == "2 kinds, 1 right in all that was sent"
+    assert kinds_table([]) == []
