@@ -196,13 +196,11 @@ def _store(ledger: Ledger, bodies: list[tuple[bytes, bytes]]) -> int:
     """Store a group, in the ledger's thread; return how many of it are new."""
 
     def store(connection: Connection | sqlite3.Connection) -> int:
-        now = None if ledger.server_time else ledger.clock.now()
-        new = store_webhooks(connection, bodies, now=now)
         failpoint("receive.before_commit")
-        return new
+        now = None if ledger.server_time else ledger.clock.now()
+        return store_webhooks(connection, bodies, now=now)
 
-    on_sqlite = ledger.dialect == "sqlite"
-    new = ledger.transact_on_sqlite(store) if on_sqlite else ledger.transact(store)
+    new = ledger.execute_alone(store)
     failpoint("receive.after_commit")
     return new
 
