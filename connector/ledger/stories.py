@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, or_, select
 
-from connector.ledger.schema import alias, contact, delivery, lane, message, webhook
+from connector.ledger.schema import alias, contact, delivery, destination, lane, message, webhook
 from connector.ledger.sources import load_contacts, load_messages
 from connector.model.contact import Contact
 from connector.model.identity import classify, subscriber_spellings
@@ -125,6 +125,13 @@ def _find_record(connection: Connection, given: str) -> Story | None:
     return _contact_story(connection, contact_id, kind="crm_record")
 
 
+def message_story(connection: Connection, message_id: int) -> Story | None:
+    """Return the story of a message by its local id; ``None`` if there is none."""
+    if not load_messages(connection, [message_id]):
+        return None
+    return _message_story(connection, message_id, kind="message")
+
+
 def _message_story(
     connection: Connection, message_id: int, *, kind: Literal["message", "crm_record"]
 ) -> Story:
@@ -183,7 +190,7 @@ def _deliveries(connection: Connection, condition: Any) -> list[DeliveryStory]:
     rows = connection.execute(
         select(*(delivery.c[name] for name in names), lane.c.due_at)
         .select_from(delivery.join(lane, lane.c.id == delivery.c.lane_id))
-        .where(condition)
+        .where(condition, delivery.c.destination.in_(select(destination.c.name)))
         .order_by(delivery.c.destination, delivery.c.position, delivery.c.id)
     ).all()
     return [DeliveryStory(*tuple(row)) for row in rows]

@@ -55,16 +55,23 @@ def _explain(
     connection: Connection, given: str, *, wamid_hash: str, language: str
 ) -> dict[str, Any]:
     story = find_story(connection, given, wamid_hash=lambda _: wamid_hash)
-    if story is None:
-        return {
-            "id": given,
-            "found": False,
-            "kind": None,
-            "contact": None,
-            "message": None,
-            "deliveries": [],
-            "story": [],
-        }
+    if story is not None:
+        return tell_story(connection, story, given=given, language=language)
+    return {
+        "id": given,
+        "found": False,
+        "kind": None,
+        "contact": None,
+        "message": None,
+        "deliveries": [],
+        "story": [],
+    }
+
+
+def tell_story(
+    connection: Connection, story: Story, *, given: str, language: str
+) -> dict[str, Any]:
+    """Return what ``explain --json`` prints of a story that was found as ``given``."""
     around = _Around(story.deliveries, load_standings(connection), datetime.now(UTC))
     return {
         "id": given,
@@ -114,6 +121,7 @@ def _delivery(row: DeliveryStory, around: _Around) -> dict[str, Any]:
     step = _next_step(row, around)
     answered = row.error_status is not None or row.error_detail is not None
     return {
+        "id": row.id,
         "destination": row.destination,
         "record": row.record,
         "key": row.marker,

@@ -14,11 +14,13 @@ from connector.ledger.gauges import oldest_open
 from connector.ledger.ledger import Ledger
 from connector.ledger.overview import look
 from connector.ledger.space import measure_ledger
+from connector.runtime.desk import LedgerDesk
 from connector.runtime.public import Intake
 from connector.runtime.status import Live, status_of
 from connector.runtime.version import VERSION
 from connector.runtime.wiring import process_name
 from connector.web.app import make_private_app
+from connector.web.dashboard.page import Settings
 from connector.web.health import Health
 from connector.web.listener import PrivateListener
 from connector.web.metrics import Metrics, Snapshot
@@ -79,6 +81,12 @@ async def serve_private(
         health=health,
         metrics=Metrics(snapshot, version=VERSION),
         status=status,
+        desk=LedgerDesk(config, ledger, status),
+        settings=Settings(
+            language=config.whatsapp.language,
+            zone=config.schedule.timezone,
+            sync_lag=config.alerts.sync_lag.total_seconds(),
+        ),
         host=config.admin.host,
         token=lambda: None if token is None else token.reveal(),
     )

@@ -8,9 +8,12 @@ from connector.ledger.runs import note_command
 from connector.runtime.actor import actor
 
 
-def resume_destination(ledger: Ledger, name: str) -> str:
-    """Open a destination now; return the state it was in. Who did it is kept as a run."""
-    return ledger.transact(_resume, ledger, name, by=actor())
+def resume_destination(ledger: Ledger, name: str, *, by: str | None = None) -> str:
+    """Open a destination now; return the state it was in.
+
+    Who did it is kept as a run: ``by``, or the operating system's user.
+    """
+    return ledger.transact(_resume, ledger, name, by=by or actor())
 
 
 def _resume(connection: Connection, ledger: Ledger, name: str, *, by: str) -> str:

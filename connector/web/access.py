@@ -20,7 +20,10 @@ from connector.config.addresses import is_loopback
 _OPEN: Final = frozenset({"/livez", "/readyz"})
 _NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SECURITY: Final = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",

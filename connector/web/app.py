@@ -1,18 +1,20 @@
-"""The private listener's app: ``/``, ``/metrics``, ``/livez``, ``/readyz`` and ``/healthz``."""
+"""The private listener's app: the dashboard, metrics, health."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from connector.errors import LedgerError
+from connector.errors import ConnectorError, LedgerError
 from connector.web.access import Guard
+from connector.web.dashboard.desk import Desk
+from connector.web.dashboard.page import Settings
+from connector.web.dashboard.routes import dashboard_routes
 from connector.web.health import Health
 from connector.web.metrics import CONTENT_TYPE, Metrics
-from connector.web.page import render_page
 
 Status = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -22,10 +24,15 @@ def make_private_app(
     health: Health,
     metrics: Metrics,
     status: Status,
+    desk: Desk,
+    settings: Settings,
     host: str,
     token: Callable[[], str | None],
 ) -> Guard:
-    """Return the ASGI app; ``host`` is where it is served, ``token`` gives the admin token."""
+    """Return the ASGI app; ``host`` is where it is served, ``token`` gives the admin token.
+
+    ``desk`` is what the dashboard shows and orders, ``settings`` how it looks.
+    """
 
     async def show_livez(_request: Request) -> Response:
         return _verdict(health.live_reasons())
@@ -39,18 +46,16 @@ def make_private_app(
     async def show_metrics(_request: Request) -> Response:
         return Response(await metrics.render(), headers={"content-type": CONTENT_TYPE})
 
-    async def show_page(_request: Request) -> Response:
-        return HTMLResponse(render_page(await status()))
-
+    pages, refuse = dashboard_routes(desk, settings)
     app = Starlette(
         routes=[
             Route("/livez", show_livez),
             Route("/readyz", show_readyz),
             Route("/healthz", show_healthz),
             Route("/metrics", show_metrics),
-            Route("/", show_page),
+            *pages,
         ],
-        exception_handlers={LedgerError: _show_ledger_error},
+        exception_handlers={LedgerError: _show_ledger_error, ConnectorError: refuse},
     )
     return Guard(app, host=host, token=token)
 
