@@ -38,6 +38,8 @@ _SCAN: Final = 20_000
 _MESSAGES: Final = 1_000
 _RECHECKS: Final = 4
 """A scheduled sweep looks at each record of its window so often, beside when it changes."""
+_STRAYS: Final = 5_000
+"""Strange records with keys of ours that one sweep looks into, of each kind."""
 _SKEW: Final = timedelta(minutes=1)
 
 
@@ -78,7 +80,7 @@ class Looking:
         )
 
     async def list_page(self, record: RecordKind) -> Slice:
-        """Ask what changed in the CRM, one page.
+        """Ask what changed in the CRM, one page; what it shows is read back before the next.
 
         It shows records that people changed long after we wrote them, and copies with our key.
         Where neither can be, it is not asked.
@@ -88,6 +90,8 @@ class Looking:
         if pointless or obj.name in limits.unlisted:
             return Slice(last=True)
         state = self._state
+        if len(state.extra.get(record, ())) >= limits.read:
+            return Slice(last=False, along=(await self.read_extra(record)).along)
         since = datetime.fromisoformat(state.listed_since)
         cursor = state.place if isinstance(state.place, str) else None
         page = await self._courtesy.ask(lambda: self._account.adapter.list(obj, since, cursor))
@@ -99,17 +103,23 @@ class Looking:
         known = await self._errand.ledger.read(
             held_by_crm_id, self._account.name, record, {each.crm_id for each in page.records}
         )
-        window, extra = self.window(record), self._state.extra.setdefault(record, [])
-        comparing = bool(self.names(record))
+        window, strays = self.window(record), self._state.strays.setdefault(record, {})
+        comparing = bool(self.names(record)) and self.can_read(record)
         for each in page.records:
             rows = known.get(each.crm_id, [])
-            if not rows and each.key:
-                self._state.strays.setdefault(record, {})[each.crm_id] = each.key
+            if not rows and each.key and len(strays) < _STRAYS:
+                strays[each.crm_id] = each.key
             for row in rows:
                 seen = each.changed_at is not None and _was_seen(row, each.changed_at)
-                settled = row.state == "synced" and row.gone_at is None
-                if comparing and settled and not seen and not window.holds(row):
-                    extra.append(row.id)
+                if comparing and not seen and _is_settled(row) and not window.holds(row):
+                    self._read_as_well(row)
+
+    def _read_as_well(self, row: Held) -> None:
+        """Read a record back that is beyond the window."""
+        extra = self._state.extra.setdefault(row.record, [])
+        if row.id not in extra:
+            extra.append(row.id)
+            self._state.known += 1
 
     async def find_owners(self) -> Slice:
         """Find whose keys the strange records carry, a slice of the deliveries at a time.
@@ -125,10 +135,10 @@ class Looking:
         upto = after + _SCAN
         for row in await ledger.read(held_by_marker, name, keys, after=after, upto=upto):
             self._spell_out(row.marker)
-            if row.state == "synced" and row.gone_at is None:
+            if _is_settled(row):
                 state.owners[row.marker] = row.id
-                if not self.window(row.record).holds(row):
-                    state.extra.setdefault(row.record, []).append(row.id)
+                if self.can_read(row.record) and not self.window(row.record).holds(row):
+                    self._read_as_well(row)
         state.place = [upto]
         return Slice(last=upto >= await ledger.read(last_delivery_id))
 
@@ -140,15 +150,11 @@ class Looking:
                     strays[crm_id] = marker
 
     async def count(self) -> Slice:
-        """Count what will be read back."""
+        """Count what the window holds; more may be read back."""
         for record in self.records:
             if not self.can_read(record):
                 continue
-            found = await self._errand.ledger.read(count_window, self.window(record))
-            self._state.known += found
-            extra = dict.fromkeys(self._state.extra.get(record, ()))
-            self._state.extra[record] = list(extra)
-            self._state.known += len(extra)
+            self._state.known += await self._errand.ledger.read(count_window, self.window(record))
         return Slice(last=True)
 
     @property
@@ -185,11 +191,7 @@ class Looking:
         chosen, state.extra[record] = waiting[:limit], waiting[limit:]
         found = await self._errand.ledger.read(load_held, chosen)
         rows = [
-            row
-            for row_id in chosen
-            if (row := found.get(row_id)) is not None
-            and row.state == "synced"
-            and row.gone_at is None
+            row for row_id in chosen if (row := found.get(row_id)) is not None and _is_settled(row)
         ]
         along = await self._read_back(record, rows)
         return Slice(not state.extra[record], along)
@@ -328,6 +330,11 @@ class Looking:
         if not after:
             return numbers[position], None
         return numbers[position], (datetime.fromisoformat(str(after[0])), int(after[1]))
+
+
+def _is_settled(row: Held) -> bool:
+    """Say whether the CRM holds a row's record and nothing of it is on its way."""
+    return row.state == "synced" and row.gone_at is None
 
 
 def _was_seen(row: Held, changed_at: datetime) -> bool:

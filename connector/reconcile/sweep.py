@@ -22,6 +22,7 @@ from connector.reconcile.mending import Mending
 
 JOB: Final = "reconcile"
 _END: Final = "end"
+_MOST: Final = 5_000
 _OVERLAP: Final = timedelta(minutes=5)
 """How far a scheduled sweep looks back behind the one before: a CRM's index may lag."""
 
@@ -75,25 +76,43 @@ class Sweep:
         look, mend = self._looking, self._mending
         contact, record = look.records
         return {
-            "list contacts": partial(look.list_page, contact),
-            "list messages": partial(look.list_page, record),
-            "find owners": look.find_owners,
             "count": look.count,
-            "read contacts": partial(self._read, look.read_window, contact),
-            "read messages": partial(self._read, look.read_window, record),
-            "read more contacts": partial(self._read, look.read_extra, contact),
-            "read more messages": partial(self._read, look.read_extra, record),
-            "look for gaps": look.look_for_gaps,
+            "list contacts": self._within_bounds(partial(look.list_page, contact)),
+            "list messages": self._within_bounds(partial(look.list_page, record)),
+            "find owners": look.find_owners,
+            "read contacts": self._calmly(partial(look.read_window, contact)),
+            "read messages": self._calmly(partial(look.read_window, record)),
+            "read more contacts": self._calmly(partial(look.read_extra, contact)),
+            "read more messages": self._calmly(partial(look.read_extra, record)),
+            "look for gaps": self._calmly(look.look_for_gaps),
             "decide": self._decide,
             "mend": mend.mend,
             "wait": mend.wait_until_written,
             "confirm": mend.confirm,
         }
 
-    async def _read(self, read: Callable[..., Awaitable[Slice]], record: str) -> Slice:
-        taken = await read(record)
-        self._require_calm(final=False)
-        return taken
+    def _within_bounds(
+        self, step: Callable[[], Awaitable[Slice]]
+    ) -> Callable[[], Awaitable[Slice]]:
+        """Return a step that finds only so much: what it is a share of is not known yet."""
+
+        async def take() -> Slice:
+            taken = await step()
+            if len(self._state.findings) > _MOST:
+                raise _BrakedError(f"more than {_MOST} records that people changed differ")
+            return taken
+
+        return take
+
+    def _calmly(self, step: Callable[[], Awaitable[Slice]]) -> Callable[[], Awaitable[Slice]]:
+        """Return a step after each slice of which the brake is looked at."""
+
+        async def take() -> Slice:
+            taken = await step()
+            self._require_calm(final=False)
+            return taken
+
+        return take
 
     async def _decide(self) -> Slice:
         """Decide about everything that was found, now that all of it is known."""

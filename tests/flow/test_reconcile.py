@@ -4,11 +4,16 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from connector.ledger.engine import open_engine
+from connector.ledger.ledger import Ledger
+from connector.ledger.schema import delivery
 from connector.runtime.trial import Trial, wait_until
 from connector.sandbox.burst import burst
 from connector.sandbox.envelopes import (
@@ -326,3 +331,28 @@ def test_a_sweep_goes_on_where_a_kill_left_it(
 def reads(trial: Trial) -> int:
     count: int = trial.crm.state(objects="none")["calls"].get("communications.read", 0)
     return count
+
+
+def test_what_people_change_in_old_records_is_found_by_what_the_crm_lists(
+    new_trial: NewTrial,
+) -> None:
+    trial = begin(new_trial, 20, 300)
+    before = bodies(trial)
+    stop_all(trial)
+    with closing(Ledger(open_engine(f"sqlite:///{trial.folder / 'connector.db'}"))) as ledger:
+        # Written and looked at long ago, so that no window holds it.
+        past = datetime.now(UTC) - timedelta(days=10)
+        old = {"synced_at": past, "sent_at": past}
+        ledger.transact(lambda c: c.execute(update(delivery).values(**old)))
+    people = People(trial, seed=7)
+    people.alter(people.messages[:5])
+    trial.crm.order("index", {})
+
+    part = trial.command("reconcile", "--window", "1h")["destinations"]["hubspot"]
+
+    assert (part["found"], part["left"]) == (found(changed=5), 0)
+    # The CRM lists all of it as changed within the hour: it was made in this test.
+    assert part["checked"] == 300
+    schema = 2  # read by this command, where a daemon has it in mind
+    assert part["calls"] <= 2 * 3 + 1 + schema
+    assert bodies(trial) == before
