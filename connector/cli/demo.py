@@ -20,13 +20,14 @@ from rich.text import Text
 from connector.cli.answers import add_row, print_json, say, table, words
 from connector.cli.examples import ExampledCommand
 from connector.cli.options import given, json_option
-from connector.runtime.demo import CRMS, Demo, Outcome, demo
+from connector.runtime.demo import Demo, Outcome, demo
+from connector.runtime.sandboxes import CRMS
 
 
 @click.command(
     cls=ExampledCommand,
     short_help="Show the whole way in a sandbox; nothing to set up.",
-    examples=["connector demo", "connector demo --keep", "connector demo --json"],
+    examples=["connector demo", "connector demo --crm pipedrive --keep", "connector demo --json"],
 )
 @click.option(
     "--crm",

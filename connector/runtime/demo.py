@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,37 +27,13 @@ from connector.ledger.statuses import outbound_statuses
 from connector.model.contact import Contact
 from connector.runtime.opening import open_config, opened_ledger
 from connector.runtime.preparation import prepare_crm
+from connector.runtime.sandboxes import CRMS
 from connector.runtime.trial import SandboxCrm, Trial, TrialError, prepare_trial, wait_until
 from connector.runtime.wiring import audit_scopes, read_mappings
-from connector.sandbox.comparison import Verdict, compare_hubspot
+from connector.sandbox.comparison import Verdict
 from connector.sandbox.sender import send
 from connector.sandbox.traffic import DAY, DayOfTraffic, ExpectedContact, Traffic
 
-
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """A kind of CRM there is a sandbox for, and where in its state to look."""
-
-    called: str
-    """As people call it."""
-    contacts: str
-    """Its word for records of people."""
-    messages: str
-    """Its word for records of messages."""
-    compare: Callable[[Sequence[ExpectedContact], Mapping[str, Any]], Verdict]
-    owners: Callable[[Mapping[str, Any]], Iterable[str]]
-    """Gives the ids of the people on whose timeline a message is."""
-
-
-CRMS: Final[Mapping[str, Sandbox]] = {
-    "hubspot": Sandbox(
-        called="HubSpot",
-        contacts="contacts",
-        messages="communications",
-        compare=compare_hubspot,
-        owners=lambda message: message["links"].get("contacts", ()),
-    )
-}
 PATIENCE: Final = 60.0
 """Seconds in which all must have arrived."""
 _AT_ONCE: Final = 16
@@ -202,15 +178,15 @@ class Demo:
     def _wait(self, traffic: Traffic) -> None:
         """Wait until nothing is on its way."""
         self.watcher.begin("Waiting until the CRM has it all")
+        sandbox = CRMS[self.adapter]
 
         def settled() -> bool:
             if self.daemon.poll() is not None:
                 raise TrialError(f"the connector ended: {self.trial.last_words()}")
             with suppress(httpx.HTTPError):
                 status = self.trial.status()
-                counts = self.trial.crm.state(objects="none")["counts"]
-                there = min(counts[CRMS[self.adapter].messages], traffic.messages)
-                self.watcher.advance(there, traffic.messages)
+                there = Counter(sandbox.owners(self.trial.crm.state(objects=sandbox.messages)))
+                self.watcher.advance(min(there.total(), traffic.messages), traffic.messages)
                 waiting = status["webhooks"]["waiting"]
                 return not waiting and all(
                     not each["open"] for each in status["destinations"].values()
@@ -222,6 +198,7 @@ class Demo:
             seconds=PATIENCE,
             what="everything has arrived in the CRM",
             last_words=self.trial.last_words,
+            every=0.2,
         )
 
     def _judge(self, traffic: Traffic, state: Mapping[str, Any]) -> Outcome:
@@ -230,16 +207,14 @@ class Demo:
         with opened_ledger(self.config) as ledger:
             balance = ledger.query(audit, audit_scopes(self.config, read_mappings(self.config)))
             statuses = ledger.query(outbound_statuses)
-        on_timeline = Counter(
-            owner for each in state[sandbox.messages] for owner in sandbox.owners(each)
-        )
+        on_timeline = Counter(sandbox.owners(state))
         return Outcome(
             adapter=self.adapter,
             seconds=time.perf_counter() - self.begun_at,
             sent=traffic.summary(),
             crm={
                 "contacts": state["counts"][sandbox.contacts],
-                "messages": state["counts"][sandbox.messages],
+                "messages": on_timeline.total(),
                 "calls": sum(state["calls"].values()),
             },
             verdict=verdict,
@@ -315,17 +290,16 @@ def _started(
     name = CRMS[adapter].called
     watcher.begin(f"Starting a sandbox {name}")
     crm = SandboxCrm.start(adapter, folder)
-    trial = prepare_trial(folder, crm, adapter=adapter)
+    settings = {"batch_wait": "200ms", **CRMS[adapter].destination}
+    trial = prepare_trial(folder, crm, adapter=adapter, destination=settings)
     try:
         watcher.end(f"A sandbox {name} listens on {crm.url}")
         watcher.begin("Starting the connector with an empty ledger")
         daemon = trial.start()
         made = prepare_crm(open_config(trial.config), adapter, apply=True)
         trial.wait_until_ready(daemon)
-        watcher.end(
-            f"The connector listens on {trial.webhook_url}; {len(made)} key fields were added "
-            f"to {name}"
-        )
+        added = f"; {len(made)} fields were added to {name}" if made else ""
+        watcher.end(f"The connector listens on {trial.webhook_url}{added}")
         yield trial, daemon
     finally:
         trial.stop()

@@ -73,6 +73,23 @@ def test_every_sample_message_is_in_the_sandbox_once(
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
+@pytest.mark.parametrize("crm", ["pipedrive", "rest"])
+def test_other_crms_hold_every_sample_message_once_as_well(
+    crm: str, surroundings: dict[str, str]
+) -> None:
+    process = _demo(surroundings, "--crm", crm, "--json")
+    out, err = process.communicate(timeout=100)
+    assert err == ""
+    assert process.returncode == 0
+    found = json.loads(out)
+    assert found["adapter"] == crm
+    assert (found["missing"], found["doubled"], found["leaked"]) == (0, 0, 0)
+    assert found["sent"]["messages"] > 100
+    assert found["crm"]["messages"] == found["sent"]["messages"]
+    assert sum(each["messages"] for each in found["contacts"]) == found["sent"]["messages"]
+    assert found["audit"]["difference"] == 0
+
+
 def test_people_see_the_steps_and_a_table(surroundings: dict[str, str]) -> None:
     process = _demo(surroundings)
     out, err = process.communicate(timeout=100)
