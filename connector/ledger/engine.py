@@ -66,6 +66,7 @@ def _open_sqlite(url: URL) -> Engine:
             "busy_timeout=5000",
             "secure_delete=ON",
             "cache_size=-16384",
+            "temp_store=MEMORY",  # else a large statement leaves pages in a file of its own
         ):
             connection.execute(f"PRAGMA {pragma}")
 
