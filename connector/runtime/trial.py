@@ -228,8 +228,10 @@ class Trial:
 
     def stop(self) -> None:
         """End the daemon and the sandbox."""
-        for process in (*self.processes, *self.commands):
+        for process in self.processes:
             _end(process)
+        for command in self.commands:
+            _end(command)
         self.crm.stop()
 
 
