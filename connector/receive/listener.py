@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 from email.utils import formatdate
 from typing import Final
 
@@ -11,6 +12,8 @@ from connector.receive.sockets import open_sockets
 
 _SWEEP_EVERY: Final = 0.25
 """Seconds. One sweep over all connections instead of timers for each request."""
+_OTHER_FILES: Final = 512
+"""Of the ledger, the CRMs and the rest."""
 
 
 class Listener:
@@ -36,6 +39,7 @@ class Listener:
 
         Raises ``ConnectorError`` if the address can not be had.
         """
+        _allow_files(self._limits.connections)
         floor = Floor(self._app, self._limits)
         floor.date = _date_line()
         loop = asyncio.get_running_loop()
@@ -68,6 +72,16 @@ class Listener:
             await asyncio.wait_for(floor.empty.wait(), self._limits.drain)
         for connection in list(floor.connections):
             connection.abort()
+
+
+def _allow_files(connections: int) -> None:
+    """Let this process open as many files as it takes connections, where the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _sweep(floor: Floor) -> None:

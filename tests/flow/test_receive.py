@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, text
 
+from connector import metrics
 from connector.ledger.ledger import Ledger
 from connector.ledger.schema import webhook
 from tests.flow.receiver import (
@@ -395,3 +396,27 @@ async def test_events_are_put_off_while_the_process_is_going(sqlite_ledger: Ledg
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert answer.headers["connection"] == "close"
         assert at.rows() == 0
+
+
+async def test_a_stored_event_is_counted_with_its_size_and_duration(
+    sqlite_ledger: Ledger,
+) -> None:
+    body = text_message()
+    names = (
+        ("connector_webhook_requests_total", {"code": "200"}),
+        ("connector_webhook_body_bytes_count", {}),
+        ("connector_webhook_body_bytes_sum", {}),
+        ("connector_webhook_body_bytes_bucket", {"le": "1000.0"}),
+        ("connector_webhook_duration_seconds_count", {}),
+        ("connector_intake_commit_size_count", {}),
+    )
+
+    def sample() -> list[float]:
+        return [metrics.REGISTRY.get_sample_value(*name) or 0 for name in names]
+
+    async with receiver(sqlite_ledger) as at:
+        before = sample()
+        await at.post(body)
+
+        grown = [after - earlier for after, earlier in zip(sample(), before, strict=True)]
+        assert grown == [1, 1, len(body), 1, 1, 1]
