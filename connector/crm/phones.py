@@ -28,7 +28,7 @@ def same_phone(candidate: str, wanted: tuple[str, ...], *, country: str | None) 
     """
     if _PLAIN.fullmatch(candidate):
         return candidate[1:] in wanted
-    return not _read_field(candidate[:_LONGEST_FIELD], country).isdisjoint(wanted)
+    return not read_phones(candidate[:_LONGEST_FIELD], country).isdisjoint(wanted)
 
 
 def national_spellings(wanted: Sequence[str]) -> tuple[str, ...]:
@@ -41,8 +41,8 @@ def national_spellings(wanted: Sequence[str]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _read_field(text: str, country: str | None) -> frozenset[str]:
-    """Return the E.164 digits of every number in a field."""
+def read_phones(text: str, country: str | None) -> frozenset[str]:
+    """Return the E.164 digits of every number in a text that people wrote."""
     parts = (_EXTENSION.sub("", part).strip() for part in _BETWEEN.split(text))
     return frozenset(digits for part in parts if part for digits in _read_number(part, country))
 

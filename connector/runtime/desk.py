@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from connector.config.models import Config
+from connector.crm.phones import read_phones
 from connector.ledger.alarms import Alarm, past_alarms
 from connector.ledger.dead_letters import (
     DeadLetter,
@@ -121,19 +122,25 @@ class LedgerDesk:
         await asyncio.to_thread(resume_destination, self.ledger, name, by=by)
 
     async def find(self, given: str) -> str | None:
-        """Return the path of the page about whatever an id or phone names."""
+        """Return the path of the page about whatever an id or phone names.
 
-        def take(connection: Connection) -> str | None:
+        A phone may lack its country: it is then read as one of a country of our numbers.
+        """
+        countries = {number.country for number in self.config.whatsapp.numbers}
+        phones = {phone for each in sorted(countries) for phone in read_phones(given, each)}
+        self.ledger.keyed_hash("")  # reads the key once, before a transaction needs it
+        return await self.ledger.read(self._find, [given, *sorted(phones)])
+
+    def _find(self, connection: Connection, names: Sequence[str]) -> str | None:
+        for name in names:
             story = find_story(
-                connection, given, wamid_hash=lambda wamid: hash_wamid(self.ledger, wamid)
+                connection, name, wamid_hash=lambda wamid: hash_wamid(self.ledger, wamid)
             )
-            if story is None:
-                return None
-            if story.message is not None:
+            if story is not None and story.message is not None:
                 return f"/messages/{story.message.id}"
-            return f"/contacts/{story.contact.key}"
-
-        return await self.ledger.read(take)
+            if story is not None:
+                return f"/contacts/{story.contact.key}"
+        return None
 
     async def message(self, message_id: int) -> Mapping[str, Any] | None:
         """Return the explanation of one message."""

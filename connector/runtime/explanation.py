@@ -21,7 +21,7 @@ from connector.model.codes import explain_code
 from connector.model.message import UNSEEN
 from connector.runtime.times import parse_rfc3339, rfc3339, span
 
-_ID: Final = re.compile(r"\bID\b")
+_ID: Final = re.compile(r"(?<!reviews resolve )\bID\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,10 @@ def _pending_step(row: DeliveryStory, around: _Around) -> _Step:
 
 
 def tell_next(step: str, delivery_id: int) -> str:
-    """Return the next step of an error code with the id that its commands take."""
+    """Return the next step of an error code with the id that its commands take.
+
+    A review has an id of its own, which `connector reviews list` shows.
+    """
     return _ID.sub(str(delivery_id), step)
 
 

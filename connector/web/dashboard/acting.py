@@ -11,9 +11,7 @@ from connector.web.dashboard.forms import (
     read_fields,
     require_own_page,
 )
-from connector.web.dashboard.page import Pages
-
-_LARGEST_ID = 2**63
+from connector.web.dashboard.page import LARGEST_ID, Pages
 
 
 class Acting:
@@ -103,7 +101,7 @@ def _which(fields: dict[str, str]) -> Filter:
 
 def _id(fields: dict[str, str]) -> int:
     text = fields.get("id", "")
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) >= _LARGEST_ID:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) >= LARGEST_ID:
         raise FormRefusedError("nothing was chosen", remedy="load the page again")
     return int(text)
 

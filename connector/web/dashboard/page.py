@@ -17,6 +17,8 @@ from connector.web.dashboard.forms import Forms
 from connector.web.dashboard.words import LANGUAGES, Words, choose
 
 LANG: Final = "lang"
+LARGEST_ID: Final = 2**63
+"""Local ids are smaller: a database takes no larger number."""
 TITLES: Final[Mapping[str, str]] = {
     "Undelivered": "Records arrive late",
     "DestinationPaused": "Paused",

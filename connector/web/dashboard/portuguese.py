@@ -25,8 +25,8 @@ _PAGES: Final[Mapping[str, str]] = {
     "{span} ago": "há {span}",
     "in {span}": "em {span}",
     "What to do": "O que fazer",
-    "since": "desde",
-    "over": "encerrado",
+    "since {time}": "desde {time}",
+    "over since {time}": "encerrado em {time}",
     "Try again": "Tentar de novo",
     "Give up …": "Desistir …",
     "Why? It is kept.": "Por quê? Fica registrado.",
@@ -97,7 +97,7 @@ _PAGES: Final[Mapping[str, str]] = {
     "{count} in all, the oldest first.": "{count} no total, as mais antigas primeiro.",
     "Try all {count} again": "Tentar todas as {count} de novo",
     "parked": "parada",
-    "{count} attempts": "{count} tentativas",
+    "attempts: {count}": "tentativas: {count}",
     "Its story": "Ver a história",
     # reviews
     "What only a person can say: which record of a CRM a contact is, and whether a phone has a "

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from connector.ledger.dead_letters import Filter
 from connector.ledger.runs import PAGE, Run
 from connector.web.dashboard.chart import DAY, draw
-from connector.web.dashboard.page import Pages
+from connector.web.dashboard.page import LARGEST_ID, Pages
 
 _DROPPED: Final = frozenset({PAGE, "items", "ids", "complaints"})
 """What a run counts one by one; a page shows how many."""
@@ -87,7 +87,8 @@ class Reading:
 
     async def message(self, request: Request) -> Response:
         """Show one message's story."""
-        found = await self._desk.message(request.path_params["id"])
+        message_id: int = request.path_params["id"]
+        found = await self._desk.message(message_id) if message_id < LARGEST_ID else None
         return await self._story(request, found)
 
     async def contact(self, request: Request) -> Response:

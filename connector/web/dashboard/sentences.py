@@ -83,9 +83,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "Several records of the CRM have this contact's phone.": (
         "Vários registros do CRM têm o telefone deste contato."
     ),
-    "Choose with `connector reviews list` and `connector reviews resolve {id}`.": (
-        "Escolha na página de revisões, ou com `connector reviews list` e `connector reviews "
-        "resolve {id}`."
+    "Choose with `connector reviews list` and `connector reviews resolve ID`.": (
+        "Escolha em Revisões, ou com `connector reviews list` e `connector reviews resolve ID`."
     ),
     "Somebody deleted this record in the CRM.": "Alguém apagou este registro no CRM.",
     "Nothing: a contact returns with its next message. To bring it back now: `connector "
@@ -124,8 +123,12 @@ SENTENCES: Final[Mapping[str, str]] = {
     "The contact turned out to be another of ours, which carries on for both.": (
         "O contato era outro dos nossos, que segue pelos dois."
     ),
+    "It is of a test message, which was meant for another destination or is over.": (
+        "É de uma mensagem de teste, que era para outro destino ou já terminou."
+    ),
     "A person decided not to sync this.": "Uma pessoa decidiu não sincronizar isto.",
     "Nothing.": "Nada.",
+    "{count} records of the CRM match": "{count} registros do CRM combinam",
     # what happens next with a delivery
     "nothing: the CRM holds it": "nada: está no CRM",
     "nothing: it was erased for the person's sake and does not come back": (
