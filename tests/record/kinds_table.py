@@ -55,7 +55,7 @@ def _cut(text: str) -> str:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table, where the tests of the kinds were run."""
     stats: Mapping[str, Sequence[Any]] = terminalreporter.stats
-    lines = kinds_table(
+    left: Iterable[Any] = (
         value
         for outcome in ("passed", "failed")
         for report in stats.get(outcome, ())
@@ -63,6 +63,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for name, value in report.user_properties
         if name == PROPERTY
     )
+    lines = kinds_table(left)
     if lines:
         terminalreporter.section("kinds that WhatsApp sends")
         for line in lines:
