@@ -1,8 +1,8 @@
 """What the public listener answers: to the handshake, and to events, which are stored first.
 
 Everything is decided here by content, by synchronous calls; bytes, connections and time limits are
-``connector.receive.connection``'s. It is not an ASGI app: a task, an event and a scope for each
-request cost more than all the rest of receiving one (promises of CPU: see ``bench``).
+``connector.receive.connection``'s. It is not an ASGI app: the task, the event and the scope that
+one needs for each request cost more CPU than storing it (``bench/ingest.py`` measures that).
 """
 
 import re

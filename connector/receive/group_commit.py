@@ -1,7 +1,7 @@
 """Group commit: webhooks that arrive together share one commit, and each is answered after it.
 
-One commit runs at a time. What arrives meanwhile waits in a queue that is bounded in number and
-in bytes, and goes into the next; while nothing runs, a commit starts at once.
+One commit runs at a time. What arrives meanwhile waits in a queue of bounded length and goes into
+the next; while nothing runs and nobody else is expected, a commit starts at once.
 """
 
 import asyncio
@@ -25,7 +25,6 @@ _COMPANY: Final = 0.002
 """Seconds a commit may wait for webhooks that are expected, and for which they are."""
 _PATIENCE: Final = 4.5
 """Seconds after which a webhook that is not stored yet is refused; Meta sends it again."""
-
 
 Done = Callable[[ConnectorError | None], None]
 """Called once: with nothing after the commit, or with why there was none."""
