@@ -165,10 +165,11 @@ class Waves:
             if number % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
             source = claim.source(row)
-            if not source or (_is_purged(source) and row.crm_id is None):
+            without_words = not source or _is_purged(source)
+            if without_words and row.crm_id is None:
                 orphans.append(row.id)
                 continue
-            if _is_purged(source):
+            if without_words:
                 settlement.synced.append(_left_as_it_is(row))
                 continue
             crm_id = links[contact_id]

@@ -13,6 +13,7 @@ from connector import metrics
 from connector.config.models import TuningSettings
 from connector.deliver.backoff import company_wait, lane_backoff
 from connector.deliver.claim import LANES_AT_ONCE, Claim, claim_work
+from connector.deliver.continuation import continue_conversations
 from connector.deliver.destination import Destination
 from connector.deliver.doubt import resolve_doubt
 from connector.deliver.send import Sender
@@ -229,6 +230,7 @@ class Worker:
             await resolve_doubt(
                 self._ledger, self._destination, claim, held=held, tuning=self._tuning
             )
+            await continue_conversations(self._ledger, self._destination, claim, held=held)
             links = await waves.write_contacts(claim)
             await waves.write_messages(claim, links)
         except DestinationStoppedError:

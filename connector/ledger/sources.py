@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, select
 
 from connector.ledger.schema import alias, contact, message
 from connector.model.contact import Contact
+from connector.model.conversation_parts import part_key, read_part_key, split_conversation
 from connector.model.message import UNSEEN, Message
 
 
@@ -59,18 +60,26 @@ def load_messages(connection: Connection, ids: Collection[int]) -> dict[int, Mes
 def load_conversations(
     connection: Connection, keys: Collection[str]
 ) -> dict[str, Sequence[Message]]:
-    """Return the messages of conversations by the conversation's key, in their own order."""
-    found: dict[str, list[Message]] = {key: [] for key in keys}
-    if not found:
+    """Return the messages of conversations by key, in their own order.
+
+    One that is too long for a record comes in parts, each under its own key; those of every part
+    are returned, whichever was asked for. A part that is not there any more is empty.
+    """
+    whole: dict[str, list[Message]] = {read_part_key(key)[0]: [] for key in keys}
+    if not whole:
         return {}
     rows = connection.execute(
         select(message)
-        .where(message.c.conversation.in_(keys), message.c.kind != UNSEEN)
+        .where(message.c.conversation.in_(whole), message.c.kind != UNSEEN)
         .order_by(message.c.sent_at, message.c.id)
     )
     for row in rows:
-        found[row.conversation].append(_message(row))
-    return dict(found)
+        whole[row.conversation].append(_message(row))
+    found: dict[str, Sequence[Message]] = dict.fromkeys(keys, ())
+    for conversation, messages in whole.items():
+        for number, part in enumerate(split_conversation(messages), start=1):
+            found[part_key(conversation, number)] = part
+    return found
 
 
 def _message(row: Row[Any]) -> Message:

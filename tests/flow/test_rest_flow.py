@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,16 @@ path = "/v1/messages"
 headers = { Idempotency-Key = "{{ idempotency_key }}" }
 body = "{{ fields }}"
 id = "/data/id"
+"""
+CONVERSATIONS = """
+extends = "rest/sandbox"
+[message]
+granularity = "conversation"
+[message.fields]
+direction = ""
+status = ""
+text = "{{ conversation.transcript_html }}"
+sent_at = "{{ conversation.started_at }}"
 """
 NONE = LOOKUP.replace('"lookup"', '"none"')
 AMBIGUOUS = ("timeout_after", "reset_after", "late_commit", "error_after")
@@ -261,3 +271,30 @@ def test_check_says_what_a_mapping_does_without(new_trial: NewTrial) -> None:
     assert answer["ok"], answer
     assert states["rest.account"] == states["rest.schema"] == "ok"
     assert "exactly one record" in answer["promises"]["rest"]
+
+
+def test_a_conversation_that_outgrows_a_record_goes_on_in_another(new_trial: NewTrial) -> None:
+    trial = new_trial(CONVERSATIONS, crm={"text_limit": 65_535})
+    noon = (BASE - timedelta(days=1)).replace(hour=15, minute=0)
+    traffic = burst(1, 605, base=noon, seed=11, per_webhook=50)
+    first = Traffic(traffic.webhooks[:12], traffic.expected, traffic.numbers)
+    trial.wait_until_ready(trial.start())
+
+    asyncio.run(send(trial.webhook_url, trial.secret, first.webhooks))
+    trial.wait_until_settled()
+    before = trial.crm.state()["messages"]
+    asyncio.run(send(trial.webhook_url, trial.secret, traffic.webhooks[12:]))
+    trial.wait_until_settled()
+
+    records = trial.crm.state()["messages"]
+    assert len(records) == len(before) > 2
+    [expected] = traffic.expected
+    words = [message.text for message in expected.messages]
+    held = [sum(text in record["text"] for record in records) for text in words]
+    assert held == [1] * 605
+    assert len({record["external_ref"] for record in records}) == len(records)
+    same = [record for record in records if record in before]
+    assert len(same) == len(records) - 1
+    audit = trial.command("audit")
+    assert audit["synced"] == 605
+    assert audit["difference"] == audit["open"] == 0
