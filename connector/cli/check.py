@@ -1,8 +1,10 @@
 """``connector check``."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import click
+from rich.table import Table
 from rich.text import Text
 
 from connector.cli.answers import add_row, indented, print_json, say, table, words
@@ -49,8 +51,7 @@ def command(context: click.Context, destination: str | None) -> int:
 
 def _tell(report: Report) -> None:
     shown = table("", "", "check", "")
-    for finding in report.findings:
-        add_row(shown, _SIGNS[finding.state], finding.name, _detail(finding))
+    add_findings(shown, report.findings)
     say(shown)
     for name, sentence in report.promises.items():
         if sentence is not None:
@@ -64,6 +65,12 @@ def _tell(report: Report) -> None:
         say(words(f"Nothing failed, {warned} to think about.", "yellow"))
     else:
         say(words("All is well.", "green"))
+
+
+def add_findings(into: Table, findings: Iterable[Finding]) -> None:
+    """Add a line for each finding."""
+    for finding in findings:
+        add_row(into, _SIGNS[finding.state], finding.name, _detail(finding))
 
 
 def _detail(finding: Finding) -> Text:

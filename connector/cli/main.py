@@ -18,6 +18,7 @@ SECTIONS: Final[dict[str, Commands]] = {
         "init": (_AT + "init", "Write a first config.toml and mapping."),
         "check": (_AT + "check", "Say what is right and what is not, before and after you start."),
         "setup": (_AT + "setup", "Say what a CRM lacks, and create it."),
+        "test": (_AT + "test", "Send a test message the whole way, and look at it in the CRM."),
         "mapping": (_AT + "mapping", "Try out what a mapping makes of a message."),
     },
     "To run": {

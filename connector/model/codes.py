@@ -68,6 +68,9 @@ CODES: Final[Mapping[str, Code]] = {
         "The event was older than `[tuning] max_event_age` when it arrived.",
         "Nothing. To take old events in, raise that setting, restart, and `connector replay`.",
     ),
+    "test": Code(
+        "It is of a test message, which was meant for another destination or is over.", "Nothing."
+    ),
     "merged": Code(
         "The contact turned out to be another of ours, which carries on for both.", "Nothing."
     ),
