@@ -17,6 +17,7 @@ from connector.ledger.space import measure_ledger
 from connector.runtime.desk import LedgerDesk
 from connector.runtime.public import Intake
 from connector.runtime.status import Live, status_of
+from connector.runtime.systemd import tell_systemd
 from connector.runtime.version import VERSION
 from connector.runtime.wiring import process_name
 from connector.web.app import make_private_app
@@ -94,3 +95,4 @@ async def serve_private(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(health.run(stop))
         tasks.create_task(listener.serve(stop))
+        tasks.create_task(tell_systemd(health, stop=stop))
