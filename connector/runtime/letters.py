@@ -86,7 +86,7 @@ def _gather(connection: Connection, letter: DeadLetter) -> _Material | None:
         messages = load_conversations(connection, [letter.source_id])[letter.source_id]
     if messages:
         contact_id = messages[0].contact_id
-    if contact_id is None:
+    if contact_id is None or any(message.purged for message in messages):
         return None
     contact = load_contacts(connection, [contact_id]).get(contact_id)
     return None if contact is None else _Material(contact, tuple(messages))

@@ -233,23 +233,41 @@ def advise(name: str, destination: Mapping[str, Any]) -> Advice:
 
 
 def _advise_open(name: str, destination: Mapping[str, Any]) -> Advice:
-    if destination["reviews"]:
-        return Advice("open, some contacts are ambiguous", "connector reviews list")
-    if destination["parked"]:
-        return Advice(
-            "open, some records are parked", f"connector dead-letters list --destination {name}"
-        )
-    if destination["degraded_fields"]:
-        lacking = ", ".join(destination["degraded_fields"])
-        return Advice(f"open, without {lacking}", f"connector check {name}")
-    if destination["resync_offered"]:
-        return Advice(
-            "open, with records of a former mapping",
-            f"connector resync --destination {name} --dry-run",
-        )
-    if destination["holder"] is None and destination["open"]:
-        return Advice("open, but nobody delivers", "connector run")
-    return Advice("open")
+    """Return the first thing that is worth telling."""
+    last = destination["last_reconcile"]
+    lacking = ", ".join(destination["degraded_fields"])
+    worth_telling = (
+        (
+            destination["reviews"],
+            Advice("open, some contacts are ambiguous", "connector reviews list"),
+        ),
+        (
+            destination["parked"],
+            Advice(
+                "open, some records are parked", f"connector dead-letters list --destination {name}"
+            ),
+        ),
+        (lacking, Advice(f"open, without {lacking}", f"connector check {name}")),
+        (
+            last is not None and last["state"] == "braked",
+            Advice(
+                "open, the last comparison would have changed too much and changed nothing",
+                f"connector reconcile --destination {name} --no-repair",
+            ),
+        ),
+        (
+            destination["resync_offered"],
+            Advice(
+                "open, with records of a former mapping",
+                f"connector resync --destination {name} --dry-run",
+            ),
+        ),
+        (
+            destination["holder"] is None and destination["open"],
+            Advice("open, but nobody delivers", "connector run"),
+        ),
+    )
+    return next((advice for holds, advice in worth_telling if holds), Advice("open"))
 
 
 _WAITS: Final[Mapping[str, Advice]] = {
