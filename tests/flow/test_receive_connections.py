@@ -196,7 +196,9 @@ async def test_the_rest_of_a_refused_body_is_thrown_away(sqlite_ledger: Ledger) 
     ],
     ids=range(10),
 )
-async def test_what_is_not_plain_http_is_a_bad_request(sqlite_ledger: Ledger, nonsense: bytes) -> None:
+async def test_what_is_not_plain_http_is_a_bad_request(
+    sqlite_ledger: Ledger, nonsense: bytes
+) -> None:
     async with receiver(sqlite_ledger, limits=PATIENT) as at, at.line() as line:
         line.send(nonsense)
         answer = await line.answer()
