@@ -17,7 +17,13 @@ SHIPPED: Final = Path(str(files("mappings")))
 def shipped_mappings(shipped: Path = SHIPPED) -> tuple[str, ...]:
     """Return the names under which shipped mappings are asked for, such as ``rest/kinto``."""
     names = (file.relative_to(shipped).with_suffix("") for file in shipped.rglob("*.toml"))
-    return tuple(sorted(name.as_posix() for name in names if name.name != "labels"))
+    return tuple(
+        sorted(
+            name.as_posix()
+            for name in names
+            if name.name != "labels" and name.suffix != ".tests"  # examples beside a mapping
+        )
+    )
 
 
 def resolve_mapping_path(reference: str, folder: Path, *, shipped: Path = SHIPPED) -> Path | None:
