@@ -34,8 +34,12 @@ async def serve_private(
     destinations: Mapping[str, Destination],
     *,
     stop: asyncio.Event,
+    gone: asyncio.Event,
 ) -> None:
-    """Serve the private listener, and watch the health it tells of, until ``stop``."""
+    """Serve the private listener, and watch the health it tells of, until ``gone``.
+
+    From ``stop`` on it says that this process is going and takes nothing new.
+    """
     revision = migrate.head()
     health = Health(
         ledger,
@@ -94,5 +98,5 @@ async def serve_private(
     listener = PrivateListener(app, host=config.admin.host, port=config.admin.port)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(health.run(stop))
-        tasks.create_task(listener.serve(stop))
+        tasks.create_task(listener.serve(gone))
         tasks.create_task(tell_systemd(health, stop=stop))

@@ -84,6 +84,8 @@ class Daemon:
         self._roles = frozenset(roles)
         self._owner = process_name()
         self._stop = asyncio.Event()
+        self._gone = asyncio.Event()
+        """Set once everything but the private listener has ended: it tells of the rest's end."""
         self._record_wake = asyncio.Event()
         self._media_wake = asyncio.Event()
         self._holders: dict[str, Holder] = {}
@@ -103,36 +105,41 @@ class Daemon:
             on_stored=self._record_wake.set,
             listens="receive" in self._roles,
         )
+        private = asyncio.create_task(self._serve_private(intake))
         tasks = [asyncio.create_task(job) for job in self._jobs(build, intake)]
         log.info("daemon.started", roles=sorted(self._roles), owner=self._owner)
         if armed():
             log.warning("daemon.sabotaged", remedy="unset CONNECTOR_FAILPOINTS")
         try:
-            done, _ = await asyncio.wait(
-                [asyncio.create_task(self._stop.wait()), *tasks],
-                return_when=asyncio.FIRST_EXCEPTION,
-            )
-            for task in done:
-                task.result()
+            stopping = asyncio.create_task(self._stop.wait())
+            running = {stopping, private, *tasks}
+            while not stopping.done():
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         finally:
             self._stop.set()
             failpoint("drain.begun")
             intake.drain()
             await self._drain(tasks)
+            self._gone.set()
+            await self._drain([private])
             for holder in self._holders.values():
                 await holder.destination.client.aclose()
         log.info("daemon.stopped")
 
+    async def _serve_private(self, intake: Intake) -> None:
+        await serve_private(
+            self._config,
+            self._ledger,
+            intake,
+            {name: holder.destination for name, holder in self._holders.items()},
+            stop=self._stop,
+            gone=self._gone,
+        )
+
     def _jobs(self, build: Build, intake: Intake) -> list[Coroutine[Any, Any, None]]:
-        jobs: list[Coroutine[Any, Any, None]] = [
-            serve_private(
-                self._config,
-                self._ledger,
-                intake,
-                {name: holder.destination for name, holder in self._holders.items()},
-                stop=self._stop,
-            )
-        ]
+        jobs: list[Coroutine[Any, Any, None]] = []
         if "receive" in self._roles:
             jobs.append(intake.serve(self._stop))
         if "record" in self._roles:
@@ -207,6 +214,8 @@ class Daemon:
             loop.add_signal_handler(number, end)
 
     async def _drain(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        if not tasks:
+            return
         _, late = await asyncio.wait(tasks, timeout=self._config.tuning.drain)
         for task in late:
             task.cancel()
