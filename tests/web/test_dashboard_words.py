@@ -73,6 +73,7 @@ def _destination(**given: object) -> dict[str, object]:
         "parked": 0,
         "degraded_fields": [],
         "resync_offered": False,
+        "last_reconcile": None,
         "holder": "host:1",
         "open": 0,
         **given,
@@ -90,6 +91,7 @@ def _destination(**given: object) -> dict[str, object]:
         _destination(parked=1),
         _destination(degraded_fields=["phone", "email"]),
         _destination(resync_offered=True),
+        _destination(last_reconcile={"state": "braked"}),
         _destination(holder=None, open=1),
     ],
 )

@@ -41,6 +41,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "open, some contacts are ambiguous": "aberto, há contatos ambíguos",
     "open, some records are parked": "aberto, há registros parados",
     "open, with records of a former mapping": "aberto, com registros de um mapeamento anterior",
+    "open, the last comparison would have changed too much and changed nothing": (
+        "aberto, a última conferência teria mudado demais e não mudou nada"
+    ),
     "open, without {fields}": "aberto, sem {fields}",
     "open, but nobody delivers": "aberto, mas ninguém entrega",
     "waiting: the CRM asked for fewer calls": "esperando: o CRM pediu menos chamadas",
