@@ -12,6 +12,7 @@ from typing import Any
 from connector.config.models import Config
 from connector.errors import ConfigError, LedgerError
 from connector.ledger.ledger import Ledger
+from connector.runtime.callback_checks import check_receiver
 from connector.runtime.crm_checks import check_destination
 from connector.runtime.finding import Finding, findings_of
 from connector.runtime.ledger_checks import check_ledger
@@ -65,6 +66,7 @@ async def _ask(
     if whatsapp:
         report.findings += check_secrets(config)
         report.findings += _check_labels(config)
+        report.findings.append(await check_receiver(config))
         report.findings += await ask_meta(config)
     with blank_ledger() as blank:
         for name in names:

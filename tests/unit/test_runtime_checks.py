@@ -12,12 +12,14 @@ import pytest
 
 from connector.config.load import load_config
 from connector.config.models import Config, DestinationSettings
+from connector.runtime.callback_checks import NEEDED, USEFUL, check_receiver
 from connector.runtime.finding import Finding
 from connector.runtime.graph_versions import judge_version
 from connector.runtime.ledger_checks import check_files, judge_sqlite
 from connector.runtime.whatsapp_checks import ask_meta, check_secrets
 
 TODAY = date(2026, 11, 24)
+APP_SECRET = "0123456789abcdef0123456789abcdef"
 
 CONFIG = """
 [whatsapp]
@@ -37,7 +39,7 @@ adapter = "any"
 def config(tmp_path: Path) -> Config:
     """Return a configuration with its secrets in files that only their owner may read."""
     for name, text in {
-        "app_secret": "0123456789abcdef0123456789abcdef",
+        "app_secret": APP_SECRET,
         "verify_token": "v" * 40,
         "access_token": "EAA-canary",
     }.items():
@@ -106,8 +108,11 @@ def test_files_that_others_may_read_are_named(config: Config, tmp_path: Path) ->
 
 def _ask(config: Config, answers: dict[str, tuple[int, Any]]) -> dict[str, Finding]:
     def answer(request: httpx.Request) -> httpx.Response:
-        assert request.headers["Authorization"] == "Bearer EAA-canary"
         assert "EAA-canary" not in str(request.url)
+        assert APP_SECRET not in str(request.url)
+        of_the_app = request.url.path.endswith("/subscriptions")
+        token = f"1|{APP_SECRET}" if of_the_app else "EAA-canary"
+        assert request.headers["Authorization"] == f"Bearer {token}"
         path = re.sub(r"^/v25\.0", "", request.url.path)
         status, body = answers[path]
         return httpx.Response(status, json=body)
@@ -121,8 +126,35 @@ GOOD = {
         200,
         {"data": [{"whatsapp_business_api_data": {"id": "1", "name": "Our app"}}]},
     ),
-    "/106540352242922": (200, {"verified_name": "Oficina", "quality_rating": "GREEN"}),
+    "/106540352242922": (
+        200,
+        {
+            "verified_name": "Oficina",
+            "quality_rating": "GREEN",
+            "status": "CONNECTED",
+            "throughput": {"level": "STANDARD"},
+        },
+    ),
+    "/1/subscriptions": (
+        200,
+        {
+            "data": [
+                {
+                    "object": "whatsapp_business_account",
+                    "callback_url": "https://example.com/webhooks/whatsapp",
+                    "active": True,
+                    "fields": [{"name": each, "version": "v25.0"} for each in (*NEEDED, *USEFUL)],
+                }
+            ]
+        },
+    ),
 }
+
+
+def _subscribed(*fields: str, **entry: Any) -> dict[str, tuple[int, Any]]:
+    """Return the good answers, with an app that subscribes to these fields."""
+    listed = {"object": "whatsapp_business_account", "fields": list(fields), **entry}
+    return GOOD | {"/1/subscriptions": (200, {"data": [listed]})}
 
 
 def test_a_subscribed_account_and_a_good_number_are_well(config: Config) -> None:
@@ -168,3 +200,66 @@ def test_without_a_token_meta_is_not_asked(config: Config) -> None:
     )
     [finding] = asyncio.run(ask_meta(plain))
     assert finding.state == "skipped"
+
+
+def test_where_meta_posts_and_how_much_a_number_bears_are_told(config: Config) -> None:
+    found = _ask(config, GOOD)
+    assert "https://example.com/webhooks/whatsapp" in found["whatsapp.callback"].detail
+    assert found["whatsapp.fields"].state == "ok"
+    assert "throughput standard" in found["whatsapp.numbers.Vendas"].detail
+
+
+def test_an_app_without_the_fields_we_need_is_told(config: Config) -> None:
+    without = _ask(config, _subscribed("account_update"))["whatsapp.fields"]
+    some = _ask(config, _subscribed("messages"))["whatsapp.fields"]
+    other = _ask(config, _subscribed("messages", object="page"))["whatsapp.fields"]
+    asleep = _ask(config, _subscribed("messages", active=False))["whatsapp.fields"]
+    assert (without.state, some.state, other.state, asleep.state) == (
+        "fail",
+        "warn",
+        "fail",
+        "fail",
+    )
+    assert "no message will arrive" in without.detail
+    assert "smb_message_echoes" in some.detail
+
+
+def test_an_app_that_does_not_take_our_secret_is_told(config: Config) -> None:
+    error = {"error": {"message": "Invalid OAuth access token signature", "code": 190}}
+    found = _ask(config, GOOD | {"/1/subscriptions": (400, error)})["whatsapp.fields"]
+    assert found.state == "warn"
+    assert "does not take our app secret" in found.detail
+    assert APP_SECRET not in json.dumps(found.as_json())
+
+
+def test_a_number_that_is_not_connected_fails(config: Config) -> None:
+    answer = {"quality_rating": "GREEN", "status": "DISCONNECTED"}
+    found = _ask(config, GOOD | {"/106540352242922": (200, answer)})["whatsapp.numbers.Vendas"]
+    assert found.state == "fail"
+    assert "disconnected" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "state"),
+    [(200, None, "ok"), (200, "hello", "fail"), (403, "", "fail"), (404, "", "fail")],
+    ids=["ours", "somebody else's", "another token", "another path"],
+)
+def test_the_receiver_is_met_as_meta_would(
+    config: Config, status: int, text: str | None, state: str
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.params["hub.verify_token"] == "v" * 40
+        echo = request.url.params["hub.challenge"] if text is None else text
+        return httpx.Response(status, text=echo)
+
+    found = asyncio.run(check_receiver(config, transport=httpx.MockTransport(answer)))
+    assert found.state == state
+    assert "v" * 40 not in json.dumps(found.as_json())
+
+
+def test_a_receiver_that_does_not_run_here_is_no_failure(config: Config) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    found = asyncio.run(check_receiver(config, transport=httpx.MockTransport(refuse)))
+    assert found.state == "skipped"
