@@ -52,15 +52,15 @@ def create(account: Account, kind: str, body: Any) -> Stored:
     return record
 
 
-def change(account: Account, kind: str, number: int, body: Any) -> Stored:
-    """Change what a body names of a record."""
+def change(account: Account, kind: str, number: int, body: Any, *, replace: bool = False) -> Stored:
+    """Change what a body names of a record; with ``replace`` nothing else stays."""
     record = find(account, kind, number)
     fields = _check(account, kind, body)
     if "external_ref" in fields:
         record.ref = fields.pop("external_ref")
     contact = _contact_of(account, kind, fields, required=False)
     record.contact = record.contact if contact is None else contact
-    record.fields |= fields
+    record.fields = fields if replace else record.fields | fields
     record.digits = _digits(record.fields)
     record.updated = account.clock()
     account.store.save(record)
@@ -75,10 +75,7 @@ def put(account: Account, kind: str, ref: str, body: Any) -> tuple[Stored, bool]
     if not there:
         fields = {**body, "external_ref": ref} if isinstance(body, dict) else body
         return create(account, kind, fields), True
-    record = there[0]
-    record.fields = {}
-    account.store.save(record)
-    return change(account, kind, record.id, body), False
+    return change(account, kind, there[0].id, body, replace=True), False
 
 
 def delete(account: Account, kind: str, number: int) -> None:
