@@ -60,6 +60,7 @@ def writing_calls(trial: Trial) -> int:
     )
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("daemon", [True, False], ids=["daemon", "command alone"])
 def test_a_dry_run_names_exactly_what_changed_and_the_real_run_touches_exactly_that(
     new_trial: NewTrial, trial_ledger: str | None, *, daemon: bool
