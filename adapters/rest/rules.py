@@ -36,9 +36,10 @@ MEANINGS: Final = (
 )
 
 _KEYS: Final = (
-    *("status", "header", "content_type", "pointer", "equals", "matches", "class"),
+    *("status", "method", "header", "content_type", "pointer", "equals", "matches", "class"),
     *("wait", "wait_header", "wait_pointer", "wait_until_pointer", "code"),
 )
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "SEARCH", "QUERY")
 _LONGEST_WAIT: Final = timedelta(hours=1)
 _UNTOLD: Final = timedelta(seconds=10)
 _MILLISECONDS_FROM: Final = 10**11
@@ -79,6 +80,7 @@ class Rule:
 
     meaning: Meaning
     statuses: frozenset[int] | None = None
+    method: str | None = None
     header: str | None = None
     content_type: str | None = None
     pointer: Pointer | None = None
@@ -89,12 +91,12 @@ class Rule:
 
     def fits(self, response: httpx.Response) -> bool:
         """Say whether the rule is about this answer."""
-        if self.statuses is not None and response.status_code not in self.statuses:
-            return False
-        kind = response.headers.get("Content-Type", "").lower()
-        if self.content_type is not None and not kind.startswith(self.content_type.lower()):
+        if not self._fits_call(response):
             return False
         if self.header is not None and self.header not in response.headers:
+            return False
+        kind = response.headers.get("Content-Type", "").lower()
+        if not kind.startswith((self.content_type or "").lower()):
             return False
         if self.pointer is not None:
             found = self.pointer.of(payload(response))
@@ -102,6 +104,11 @@ class Rule:
         if self.header is not None:
             return self._fits_value(response.headers[self.header])
         return self.pattern is None or matches(self.pattern, response.text)
+
+    def _fits_call(self, response: httpx.Response) -> bool:
+        if self.method is not None and response.request.method != self.method:
+            return False
+        return self.statuses is None or response.status_code in self.statuses
 
     def _fits_value(self, found: Any) -> bool:
         if self.equals is not _NOTHING:
@@ -138,6 +145,7 @@ def _read_rule(reader: Reader, path: Path, raw: object) -> Rule:
     rule = Rule(
         meaning=meaning or "permanent",
         statuses=_read_statuses(reader, path, table),
+        method=reader.word(path, table, "method", _METHODS),
         header=reader.text(path, table, "header"),
         content_type=reader.text(path, table, "content_type"),
         pointer=reader.pointer(path, table, "pointer"),

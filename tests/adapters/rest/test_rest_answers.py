@@ -241,6 +241,13 @@ def test_an_answer_that_says_gone_with_204_is_heard(speak: Speak) -> None:
     assert outcome_of(speak, rules, httpx.Response(204), crm_id="1") == Vanished()
 
 
+def test_a_rule_may_be_about_the_answers_to_one_method(speak: Speak) -> None:
+    rules = '[[errors]]\nstatus = 404\nmethod = "PATCH"\nclass = "retry"\n'
+
+    assert isinstance(outcome_of(speak, rules, httpx.Response(404), crm_id="1"), Failed)
+    assert isinstance(outcome_of(speak, rules, httpx.Response(404)), Rejected)
+
+
 def test_the_crms_own_word_is_kept_and_its_sentences_are_not(speak: Speak) -> None:
     body = {
         "errors": [
