@@ -1,4 +1,4 @@
-"""Dropping what is too old to be kept: raw webhooks, and what people wrote.
+"""Dropping what is too old to be kept: raw webhooks, and what people wrote, also in requests.
 
 What tells a message from any other stays: digests of webhooks, keyed hashes of message ids. So a
 body that is replayed years later still makes no second message.
@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, or_, select, update
 
 from connector.ledger.gaps import Place
-from connector.ledger.schema import media, message, webhook
+from connector.ledger.schema import delivery, destination, media, message, webhook
+from connector.model.conversation_parts import part_key
 
 
 def drop_bodies(
@@ -105,8 +106,41 @@ def drop_messages(connection: Connection, ids: Collection[int], *, now: datetime
         .where(media.c.message_id.in_(sorted(ids)))
         .values(state="purged", path=None, media_id=None, sha256=None, due_at=None)
     )
+    _drop_requests(connection, ids)
     return connection.execute(
         update(message)
         .where(message.c.id.in_(sorted(ids)), message.c.purged_at.is_(None))
         .values(content=None, wamid=None, purged_at=now)
     ).rowcount
+
+
+def _drop_requests(connection: Connection, ids: Collection[int]) -> None:
+    """Drop the creates kept for messages, whose outcome is in doubt: they wait for a person now."""
+    conversations = set(
+        connection.execute(
+            select(message.c.conversation).where(message.c.id.in_(sorted(ids))).distinct()
+        ).scalars()
+    )
+    _drop_requests_for(connection, "message", {str(each) for each in ids})
+    part = 1
+    while conversations:
+        keys = {part_key(each, part): each for each in conversations}
+        found = _drop_requests_for(connection, "conversation", keys.keys())
+        conversations = {keys[key] for key in found}
+        part += 1
+
+
+def _drop_requests_for(connection: Connection, record: str, sources: Collection[str]) -> set[str]:
+    """Drop the creates kept for some sources; return the sources that have a delivery."""
+    theirs = and_(
+        delivery.c.destination.in_(select(destination.c.name)),
+        delivery.c.record == record,
+        delivery.c.source_id.in_(sorted(sources)),
+    )
+    found = connection.execute(
+        select(delivery.c.id, delivery.c.source_id, delivery.c.sent_body.is_not(None)).where(theirs)
+    ).all()
+    kept = [row.id for row in found if row[2]]
+    if kept:
+        connection.execute(update(delivery).where(delivery.c.id.in_(kept)).values(sent_body=None))
+    return {row.source_id for row in found}

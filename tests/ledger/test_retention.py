@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
+from connector.ledger.deliveries import IN_DOUBT, Parked, begin, settle_in_doubt, settle_parked
 from connector.ledger.keeper import HeldLease
+from connector.ledger.lanes import Wanted, want
 from connector.ledger.leases import claim_lease, release_lease
 from connector.ledger.ledger import Ledger
 from connector.ledger.runs import Run, begin_run, finish_run, load_runs, order_run
-from connector.ledger.schema import media, message, webhook
+from connector.ledger.schema import delivery, media, message, webhook
 from connector.reconcile import retention
 from connector.reconcile.errands import Ending, Errand
 from connector.reconcile.retention import retain
@@ -145,6 +147,43 @@ def test_old_messages_lose_their_words_and_ids_but_not_the_hash(
     found = rows(ledger, message, "content", "wamid", "wamid_hash", "purged_at")
     assert found[:7] == [(None, None, f"hash{number}", NOW) for number in range(7)]
     assert found[7] == ({"text": "Olá"}, "wamid.7", "hash7", None)
+
+
+def test_a_request_in_doubt_loses_the_words_of_an_old_message_and_waits_on(
+    ledger: Ledger, new_contacts: Callable[[int], list[int]], tmp_path: Path
+) -> None:
+    (contact_id,) = new_contacts(1)
+    conversation = f"{contact_id}:Vendas:2025-11-24"
+    put_message(ledger, contact_id, 1, at=OLD)
+    young = put_message(ledger, contact_id, 2, at=YOUNG)
+    sources: list[tuple[Any, str]] = [
+        ("message", "1"),
+        ("message", str(young)),
+        ("conversation", conversation),
+        ("conversation", f"{conversation}#2"),
+        ("conversation", f"{contact_id}:Vendas:2026-11-23"),
+    ]
+    wanted = [
+        Wanted("hubspot", contact_id, record, source, marker=source, position=place)
+        for place, (record, source) in enumerate(sources)
+    ]
+    ledger.transact(want, wanted, now=NOW)
+    ids = [row_id for (row_id,) in rows(ledger, delivery, "id")]
+    bodies = dict.fromkeys(ids, b"Ana")
+    ledger.transact(begin, ids, now=NOW, verify_at=NOW, bodies=bodies)
+    ledger.transact(settle_in_doubt, ids, detail="reset")
+    ledger.transact(settle_parked, [Parked(ids[0], IN_DOUBT, "reset")], now=NOW)
+
+    carry_out(ledger, tmp_path)
+
+    found = rows(ledger, delivery, "source_id", "state", "sent_body")
+    assert found == [
+        ("1", "parked", None),
+        (str(young), "in_flight", b"Ana"),
+        (conversation, "in_flight", None),
+        (f"{conversation}#2", "in_flight", None),
+        (f"{contact_id}:Vendas:2026-11-23", "in_flight", b"Ana"),
+    ]
 
 
 def test_the_file_of_an_old_message_goes_and_no_other(
