@@ -4,6 +4,7 @@
 #   make test     every test; ARGS="-k name" picks some
 #   make check    style, types, and which layer may import which
 #   make bench    what it costs: CPU, throughput, memory
+#   make faults   kills and pauses under load: what is lost, doubled or out of order
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -12,7 +13,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do 
 	if $$candidate -c '$(FITS)' >/dev/null 2>&1; then echo $$candidate; break; fi; done)
 ARGS ?=
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench faults clean
 
 demo: $(INSTALLED)
 	@$(VENV)/bin/connector demo $(ARGS)
@@ -28,6 +29,9 @@ check: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(VENV)/bin/python -m bench.run $(ARGS)
+
+faults: $(INSTALLED)
+	@$(VENV)/bin/python -m faults.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -29,6 +29,22 @@ from tests.record.kinds_table import pytest_terminal_summary  # noqa: F401 - a h
 Start = Callable[..., Trial]
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests measured: each recorded it as the property ``measured``."""
+    lines = [
+        (report.nodeid.rpartition("::")[2], value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, value in report.user_properties
+        if name == "measured"
+    ]
+    if lines:
+        terminalreporter.section("measured")
+    for test, line in lines:
+        terminalreporter.write_line(f"{test}: {line}")
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """Undo what a command that runs in this process does to logging."""
@@ -152,11 +168,22 @@ def trial_ledger(request: pytest.FixtureRequest) -> str | None:
     """Return the URL of a ledger of its own for a trial; ``None`` for SQLite in the folder."""
     if request.param == "sqlite":
         return None
-    url: URL = request.getfixturevalue("new_postgres_database")()
-    engine = open_engine(url)
-    migrate.upgrade(engine)
-    engine.dispose()
-    return url.render_as_string(hide_password=False)
+    found: str = request.getfixturevalue("new_postgres_ledger")()
+    return found
+
+
+@pytest.fixture
+def new_postgres_ledger(new_postgres_database: Callable[[], URL]) -> Callable[[], str]:
+    """Return a function that makes a ledger of its own on PostgreSQL and returns its URL."""
+
+    def make() -> str:
+        url = new_postgres_database()
+        engine = open_engine(url)
+        migrate.upgrade(engine)
+        engine.dispose()
+        return url.render_as_string(hide_password=False)
+
+    return make
 
 
 @pytest.fixture

@@ -1,0 +1,63 @@
+"""Short campaigns: kills and pauses at any moment and at named places, under load.
+
+``make faults`` runs the same at any length.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faults.campaign import Campaign, Plan
+from faults.kinds import KINDS
+from faults.races import RacePlan, Races
+
+Record = Callable[[str, object], None]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["unique", "lookup", "pipedrive"])
+def test_kills_and_pauses_of_one_process_lose_double_and_reorder_nothing(
+    kind: str, tmp_path: Path, record_property: Record
+) -> None:
+    plan = Plan(KINDS[kind], None, webhooks=300, contacts=24, kills=8, pauses=1, seed=11)
+
+    report = Campaign(plan, tmp_path).run()
+
+    record_property("measured", "\n".join(report.lines()))
+    assert report.clean, report.lines()
+    assert (report.kills, report.pauses) == (8, 1)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["unique", "lookup"])
+def test_kills_and_pauses_of_many_hosts_lose_double_and_reorder_nothing(
+    kind: str, tmp_path: Path, new_postgres_ledger: Callable[[], str], record_property: Record
+) -> None:
+    plan = Plan(
+        KINDS[kind],
+        new_postgres_ledger(),
+        webhooks=300,
+        contacts=24,
+        kills=10,
+        pauses=2,
+        seed=12,
+        workers=2,
+    )
+
+    report = Campaign(plan, tmp_path).run()
+
+    record_property("measured", "\n".join(report.lines()))
+    assert report.clean, report.lines()
+
+
+@pytest.mark.timeout(600)
+def test_two_receivers_and_three_workers_make_one_contact_of_each_person(
+    tmp_path: Path, new_postgres_ledger: Callable[[], str], record_property: Record
+) -> None:
+    plan = RacePlan(new_postgres_ledger(), people=150, kills=2, pauses=1)
+
+    report = Races(plan, tmp_path).run()
+
+    record_property("measured", "\n".join(report.lines()))
+    assert report.clean, report.lines()
