@@ -24,13 +24,14 @@ from connector.ledger.engine import open_engine
 from connector.ledger.ledger import Ledger
 from connector.ledger.schema import metadata
 from connector.runtime.trial import SandboxCrm, Trial, prepare_trial
-from tests.record.kinds_table import pytest_terminal_summary  # noqa: F401 - a hook of pytest
+from tests.record.kinds_table import print_kinds
 
 Start = Callable[..., Trial]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print what tests measured: each recorded it as the property ``measured``."""
+    """Print the table of kinds, and what tests measured: the property ``measured`` of each."""
+    print_kinds(terminalreporter)
     lines = [
         (report.nodeid.rpartition("::")[2], value)
         for reports in terminalreporter.stats.values()

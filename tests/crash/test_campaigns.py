@@ -1,5 +1,7 @@
 """Short campaigns: kills and pauses at any moment and at named places, under load.
 
+They take a quarter of an hour, so they are a command of their own:
+``make test ARGS="-m campaign"``.
 ``make faults`` runs the same at any length.
 """
 
@@ -11,6 +13,8 @@ import pytest
 from faults.campaign import Campaign, Plan
 from faults.kinds import KINDS
 from faults.races import RacePlan, Races
+
+pytestmark = pytest.mark.campaign
 
 Record = Callable[[str, object], None]
 

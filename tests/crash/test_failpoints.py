@@ -18,6 +18,8 @@ from connector.sandbox.comparison import compare_hubspot
 from connector.sandbox.sender import send
 from connector.sandbox.traffic import Traffic
 
+pytestmark = pytest.mark.campaign
+
 NewTrial = Callable[..., Trial]
 
 SWIFT = {

@@ -217,6 +217,7 @@ def _spare_the_disk(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=OFF")
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("shape", SHAPES)
 def test_whatever_goes_wrong_the_crm_ends_with_each_record_once(
     open_ledger: Callable[[TurnedClock], Ledger], shape: str

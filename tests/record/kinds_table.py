@@ -52,7 +52,7 @@ def _cut(text: str) -> str:
     return line if len(line) <= _SAID else f"{line[: _SAID - 1]}…"
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def print_kinds(terminalreporter: Any) -> None:
     """Print the table, where the tests of the kinds were run."""
     stats: Mapping[str, Sequence[Any]] = terminalreporter.stats
     left: Iterable[Any] = (
