@@ -18,8 +18,9 @@ ARGS ?=
 demo: $(INSTALLED)
 	@$(VENV)/bin/connector demo $(ARGS)
 
+# More workers than cores: the tests that start daemons mostly wait.
 test: $(INSTALLED)
-	@$(VENV)/bin/python -m pytest -q -n auto $(ARGS)
+	@$(VENV)/bin/python -m pytest -q -n 4 --dist worksteal $(ARGS)
 
 check: $(INSTALLED)
 	$(VENV)/bin/ruff check .

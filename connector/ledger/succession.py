@@ -9,7 +9,7 @@ from connector.ledger.deliveries import IN_DOUBT
 from connector.ledger.schema import delivery
 from connector.model.record import RecordKind
 
-POISON_CRASHES = 5
+POISON_CRASHES = 8
 """Deaths in a row after which a row is parked as poison; fewer would let plain restarts park it."""
 
 
@@ -23,7 +23,7 @@ def take_over(
     """Sort out what the last holder left ``in_flight``; return how many rows went each way.
 
     Rows whose write can be repeated go back to ``pending``; the others are in doubt until they are
-    looked up. Rows that were in flight at five deaths in a row are parked as poison.
+    looked up. Rows that were in flight at eight deaths in a row are parked as poison.
     """
     left = (delivery.c.destination == destination) & (delivery.c.state == "in_flight")
     poisoned = connection.execute(
@@ -32,7 +32,7 @@ def take_over(
         .values(
             state="parked",
             error_code="poison",
-            error_detail="the connector died five times in a row while writing this record",
+            error_detail="the connector died eight times in a row while writing this record",
             parked_at=now,
         )
     ).rowcount

@@ -47,7 +47,7 @@ CODES: Final[Mapping[str, Code]] = {
         "`connector dead-letters retry ID`.",
     ),
     "poison": Code(
-        "The connector died five times in a row while it worked on this record.",
+        "The connector died eight times in a row while it worked on this record.",
         "Report it with the log of the last crash; after an upgrade, "
         "`connector dead-letters retry ID`.",
     ),

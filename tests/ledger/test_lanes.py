@@ -193,13 +193,13 @@ def test_what_a_dead_holder_left_is_repeated_looked_up_or_parked(
     assert counts == {"poisoned": 0, "again": 1, "in_doubt": 1}
 
 
-def test_a_row_in_flight_at_five_deaths_is_parked_as_poison(
+def test_a_row_in_flight_at_eight_deaths_is_parked_as_poison(
     ledger: Ledger, new_contacts: Callable[[int], list[int]], start: datetime
 ) -> None:
     [person] = new_contacts(1)
     ledger.transact(want, [_wanted(person, "message", "1")], now=start)
     [row] = _open(ledger, start)
-    for _ in range(5):
+    for _ in range(8):
         ledger.transact(begin, [row.id], now=start, verify_at=start)
         counts = ledger.transact(take_over, "hubspot", repeatable=["message"], now=start)
 

@@ -95,8 +95,8 @@ SENTENCES: Final[Mapping[str, str]] = {
         "Nada: o contato volta com a próxima mensagem. Para trazê-lo já: `connector dead-letters "
         "retry {id}`."
     ),
-    "The connector died five times in a row while it worked on this record.": (
-        "O conector morreu cinco vezes seguidas ao tratar este registro."
+    "The connector died eight times in a row while it worked on this record.": (
+        "O conector morreu oito vezes seguidas ao tratar este registro."
     ),
     "Report it with the log of the last crash; after an upgrade, `connector dead-letters retry "
     "{id}`.": (
