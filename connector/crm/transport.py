@@ -8,6 +8,7 @@ connecting by name after would leave a gap in which it can come to mean another 
 import asyncio
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,10 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name, for a port; raises ``OSError`` if it has none."""
 
 _TRANSLATED: Final = ip_network("64:ff9b::/96")
+_PACKINGS: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_PIECE: Final = 64 * 1024
+"""Bytes that are unpacked at once."""
 _UNSPEAKABLE: Final = "this host has only addresses that are private or link-local"
 
 
@@ -66,6 +71,8 @@ class AddressPolicy:
             return True
         if address.is_loopback:
             return self.loopback
+        if isinstance(address, IPv6Address) and address.is_site_local:
+            return False  # given up in 2004, still routed inside some networks
         return address.is_global and not address.is_reserved
 
 
@@ -172,23 +179,68 @@ class ResponseTooLargeError(httpx.TransportError):
     """An answer is larger than anybody should have to hold in memory."""
 
 
+class UnreadableResponseError(httpx.TransportError):
+    """An answer is compressed in a way that was not asked for, or wrongly."""
+
+
 class CappedTransport(httpx.AsyncBaseTransport):
-    """Another transport, with an end to how much of an answer is read."""
+    """Another transport, with an end to how much of an answer is read.
+
+    What counts is the answer unpacked: a few kilobytes can stand for gigabytes, and packed twice
+    for a million times more. It is unpacked here, a piece at a time, once at most.
+    """
 
     def __init__(self, transport: httpx.AsyncBaseTransport, *, most_bytes: int) -> None:
         self._transport = transport
         self._most_bytes = most_bytes
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; reading the answer's body raises ``ResponseTooLargeError`` at the cap."""
+        """Send a request; reading the answer's body raises ``ResponseTooLargeError`` at the cap.
+
+        An answer that is packed in more than one way, or in one that we do not know, has no body:
+        reading it raises ``UnreadableResponseError``.
+        """
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            request.headers["Accept-Encoding"] = "gzip"
         response = await self._transport.handle_async_request(request)
-        if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = _CappedStream(response.stream, self._most_bytes)
+        stream = response.stream
+        if isinstance(stream, httpx.AsyncByteStream):
+            packing = response.headers.get("Content-Encoding", "").strip().lower()
+            if packing and packing != "identity":
+                del response.headers["Content-Encoding"]
+                stream = _UnpackedStream(stream, packing)
+            response.stream = _CappedStream(stream, self._most_bytes)
         return response
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
+
+
+class _UnpackedStream(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream, packing: str) -> None:
+        self._stream = stream
+        self._packing = packing
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._packing not in _PACKINGS:
+            raise UnreadableResponseError("the answer is compressed in a way that was not asked")
+        unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+        async for packed in self._stream:
+            rest = packed
+            while rest and not unpacker.eof:
+                try:
+                    part = unpacker.decompress(rest, _PIECE)
+                except zlib.error:
+                    raise UnreadableResponseError("the answer is wrongly compressed") from None
+                rest = unpacker.unconsumed_tail
+                if part:
+                    yield part
+        if part := unpacker.flush():
+            yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 class _CappedStream(httpx.AsyncByteStream):

@@ -21,7 +21,7 @@ import httpx
 import structlog
 from sqlalchemy import Connection
 
-from connector.crm.transport import PinnedTransport
+from connector.crm.transport import CappedTransport, PinnedTransport
 from connector.ledger.keeper import HeldLease
 from connector.ledger.leases import Lease, check_lease
 from connector.ledger.ledger import Ledger
@@ -49,6 +49,8 @@ _WINDOW: Final = 3600.0
 _PAUSE: Final = 60.0
 _POLL: Final = 5.0
 _HEAD: Final = 64
+_HEADROOM: Final = 1024 * 1024
+"""Bytes between what is given up as too large and where reading ends in any case."""
 _PART: Final = ".part"
 T = TypeVar("T")
 
@@ -106,7 +108,10 @@ class MediaDownloader:
             path.unlink(missing_ok=True)
 
     def _open_client(self) -> httpx.AsyncClient:
-        transport = self._transport or PinnedTransport(connections=_AT_ONCE)
+        transport = CappedTransport(
+            self._transport or PinnedTransport(connections=_AT_ONCE),
+            most_bytes=LARGEST + _HEADROOM,
+        )
         return httpx.AsyncClient(transport=transport, trust_env=False, timeout=DEADLINE)
 
     async def _fetch_due(self, client: httpx.AsyncClient, lease: Lease) -> int:

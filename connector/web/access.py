@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.config.addresses import is_loopback
+from connector.web.guesses import EVERY, Guesses
 
 _OPEN: Final = frozenset({"/livez", "/readyz"})
 _NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -41,6 +42,7 @@ class Guard:
         self._app = app
         self._names = _NAMES | {host.lower()} if is_loopback(host) else None
         self._token = token
+        self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the app answer."""
@@ -65,8 +67,20 @@ class Guard:
         if scope["path"] in _OPEN:
             return None
         token = self._token()
-        if token is None or _knows(token, headers.get("authorization", "")):
+        if token is None:
             return None
+        given = headers.get("authorization", "")
+        address = (scope.get("client") or ("",))[0]
+        if given and self._guesses.exhausted(address):
+            return Response(
+                "too many wrong tokens came from this address\n",
+                status_code=429,
+                headers={"retry-after": str(round(EVERY))},
+            )
+        if _knows(token, given):
+            return None
+        if given:
+            self._guesses.count(address)
         return Response(
             "the admin token is needed\n",
             status_code=401,
