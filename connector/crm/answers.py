@@ -7,7 +7,7 @@ import httpx
 
 from connector.crm.transport import ResponseTooLargeError
 
-_SPENT_HEADERS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_SPENT_HEADERS: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 
 def write_json(value: Any) -> bytes:
@@ -32,7 +32,7 @@ def answer(response: httpx.Response, body: bytes) -> httpx.Response:
     """Return a response with its body in hand, whose ``payload`` is that body's JSON."""
     headers = [
         (name, value)
-        for name, value in response.headers.multi_items()
+        for name, value in response.headers.raw  # bytes: a value need not be ASCII
         if name.lower() not in _SPENT_HEADERS
     ]
     return httpx.Response(
