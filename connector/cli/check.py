@@ -25,23 +25,27 @@ _SIGNS: Final = {
 @click.command(
     cls=ExampledCommand,
     short_help="Say what is right and what is not, before and after you start.",
-    examples=["connector check", "connector check hubspot --json"],
+    examples=["connector check", "connector check hubspot --json", "connector check --probe"],
 )
 @click.argument("destination", required=False)
+@click.option(
+    "--probe", is_flag=True, help="Also write a record of each kind to the CRM, and delete it."
+)
 @config_option
 @json_option
 @click.pass_context
-def command(context: click.Context, destination: str | None) -> int:
+def command(context: click.Context, destination: str | None, *, probe: bool) -> int:
     """Say what is right and what is not: one line a check, with what to do.
 
     The configuration, the ledger, our side of WhatsApp, and each CRM: its token, permissions,
-    quota and key fields, and whether the mapping fits its fields. Nothing is changed. Exit status
-    1 where something failed, 2 where the configuration is wrong.
+    quota and key fields, and whether the mapping fits its fields. Nothing is changed, but --probe
+    writes a made-up contact and message, looks for both by our keys, and deletes them again. Exit
+    status 1 where something failed, 2 where the configuration is wrong.
     """
     config = config_of(context)
     if destination is not None:
         require_destination(config, destination)
-    report = run_checks(config, destination)
+    report = run_checks(config, destination, probe=probe)
     if given(context).as_json:
         print_json(report.as_json())
     else:

@@ -123,6 +123,8 @@ class Account:
     api_version_ends_at: datetime | None = None
     url: str | None = None
     """Where people see this account."""
+    credential_ends_at: datetime | None = None
+    """When the credentials end by themselves, if the CRM tells and nothing renews them."""
 
 
 @dataclass(frozen=True, slots=True)

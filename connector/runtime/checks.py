@@ -1,13 +1,14 @@
 """``connector check``: steps one to three of an integration, a line for each thing looked at.
 
-Nothing is changed, here or in a CRM. The configuration itself is right by then: a wrong one is
-refused when it is read, with everything that is wrong.
+Nothing is changed, here or in a CRM, unless a probe is asked for. The configuration itself is right
+by then: a wrong one is refused when it is read, with everything that is wrong.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from connector.config.models import Config
 from connector.errors import ConfigError, LedgerError
@@ -17,8 +18,12 @@ from connector.runtime.crm_checks import check_destination
 from connector.runtime.finding import Finding, findings_of
 from connector.runtime.ledger_checks import check_ledger
 from connector.runtime.opening import blank_ledger, ledger_if_any
+from connector.runtime.times import rfc3339
 from connector.runtime.whatsapp_checks import ask_meta, check_secrets
 from connector.runtime.wiring import read_labels
+
+WHATSAPP: Final = "whatsapp"
+"""What the credential for Meta is called among those of the destinations."""
 
 
 @dataclass(slots=True)
@@ -28,6 +33,8 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     promises: dict[str, str | None] = field(default_factory=dict)
     """By destination; ``None`` where the CRM would have to be asked and can not be."""
+    credentials: dict[str, datetime] = field(default_factory=dict)
+    """When those credentials end of which that is known: by destination, or ``whatsapp``."""
 
     @property
     def ok(self) -> bool:
@@ -40,17 +47,23 @@ class Report:
             "ok": self.ok,
             "checks": [finding.as_json() for finding in self.findings],
             "promises": self.promises,
+            "credentials": {name: rfc3339(at) for name, at in sorted(self.credentials.items())},
         }
 
 
-def run_checks(config: Config, destination: str | None = None) -> Report:
-    """Look at everything, or at one destination and what it stands on."""
+def run_checks(config: Config, destination: str | None = None, *, probe: bool = False) -> Report:
+    """Look at everything, or at one destination and what it stands on.
+
+    Nothing is changed, unless ``probe`` asks for records to be written and deleted again.
+    """
     report = Report()
     report.findings.append(Finding("config", "ok", f"{config.file} is right"))
     with ledger_if_any(config) as (ledger, trouble):
         report.findings += check_ledger(config, ledger, trouble)
         names = list(config.destinations) if destination is None else [destination]
-        asyncio.run(_ask(report, config, ledger, trouble, names, whatsapp=destination is None))
+        asyncio.run(
+            _ask(report, config, ledger, trouble, names, whatsapp=destination is None, probe=probe)
+        )
     return report
 
 
@@ -62,20 +75,27 @@ async def _ask(
     names: Sequence[str],
     *,
     whatsapp: bool,
+    probe: bool,
 ) -> None:
     if whatsapp:
         report.findings += check_secrets(config)
         report.findings += _check_labels(config)
         report.findings.append(await check_receiver(config))
-        report.findings += await ask_meta(config)
+        answers = await ask_meta(config)
+        report.findings += answers.findings
+        if answers.token_ends_at is not None:
+            report.credentials[WHATSAPP] = answers.token_ends_at
     with blank_ledger() as blank:
         for name in names:
             if ledger is None and config.destinations[name].oauth is not None:
                 report.findings.append(_no_token_kept(name, trouble))
                 report.promises[name] = None
                 continue
-            found, report.promises[name] = await check_destination(config, ledger or blank, name)
-            report.findings += found
+            looked_at = await check_destination(config, ledger or blank, name, probe=probe)
+            report.findings += looked_at.findings
+            report.promises[name] = looked_at.promise
+            if looked_at.credential_ends_at is not None:
+                report.credentials[name] = looked_at.credential_ends_at
 
 
 def _check_labels(config: Config) -> list[Finding]:

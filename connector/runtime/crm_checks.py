@@ -1,6 +1,7 @@
 """Checks of one destination: its account, our keys in it, and the mapping against its fields."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,35 +13,79 @@ from connector.mapping.validate import validate_mapping
 from connector.model.record import Account, Change
 from connector.runtime.building import build_destination
 from connector.runtime.finding import Finding, findings_of
+from connector.runtime.probing import probe_destination
 from connector.runtime.promise import promise
+from connector.runtime.token_checks import judge_end, token_end
 
 _WARNING: Final = timedelta(days=90)
 """How long before a CRM's API version ends there is a warning."""
 
 
+@dataclass(slots=True)
+class LookedAt:
+    """What one destination came to."""
+
+    findings: list[Finding] = field(default_factory=list)
+    promise: str | None = None
+    """``None`` where the CRM would have to be asked and can not be."""
+    credential_ends_at: datetime | None = None
+
+
 async def check_destination(
-    config: Config, ledger: Ledger, name: str
-) -> tuple[list[Finding], str | None]:
-    """Look at one destination; return what was found, and its promise where that is known."""
+    config: Config, ledger: Ledger, name: str, *, probe: bool = False
+) -> LookedAt:
+    """Look at one destination; with ``probe``, also write a record of each kind and delete it."""
     try:
         destination = build_destination(config, ledger, name)
     except ConfigError as error:
-        return findings_of(
-            error.problems, name=f"{name}.mapping", destination=name, remedy="mend the mapping"
-        ), None
+        return LookedAt(
+            findings_of(
+                error.problems, name=f"{name}.mapping", destination=name, remedy="mend the mapping"
+            )
+        )
     well = f"{destination.mapping.file} is well formed"
-    found = [Finding(f"{name}.mapping", "ok", well, destination=name)]
+    looked_at = LookedAt([Finding(f"{name}.mapping", "ok", well, destination=name)])
+    found = looked_at.findings
     try:
         account = await destination.adapter.account()
     except (CrmError, ConfigError) as error:
-        return [*found, _refused(f"{name}.account", name, error), *_skipped(name)], None
+        found += [_refused(f"{name}.account", name, error), *_skipped(name)]
     else:
+        looked_at.credential_ends_at = account.credential_ends_at or _token_end(config, name)
         found += _judge_account(name, account)
+        found += judge_end(
+            f"{name}.credential", looked_at.credential_ends_at, remedy=_RENEW, destination=name
+        )
         found += await _check_keys(destination)
         found += await _check_schema(destination)
-        return found, promise(destination, quiet_period=config.tuning.quiet_period)
+        looked_at.promise = promise(destination, quiet_period=config.tuning.quiet_period)
+        if probe:
+            found += await _probe(config, destination, found)
     finally:
         await destination.client.aclose()
+    return looked_at
+
+
+_RENEW: Final = "make a new token in the CRM and put it where the configuration says"
+
+
+def _token_end(config: Config, name: str) -> datetime | None:
+    """Return the end that a configured token itself tells; one that OAuth renews has none."""
+    settings = config.destinations[name]
+    if settings.token is None or settings.oauth is not None:
+        return None
+    return token_end(settings.token.reveal())
+
+
+async def _probe(
+    config: Config, destination: Destination, found: Sequence[Finding]
+) -> list[Finding]:
+    if any(each.state == "fail" for each in found):
+        detail = "nothing was written, since something failed before"
+        return [
+            Finding(f"{destination.name}.probe", "skipped", detail, destination=destination.name)
+        ]
+    return await probe_destination(config, destination)
 
 
 def _refused(what: str, destination: str, error: CrmError | ConfigError) -> Finding:

@@ -1,26 +1,24 @@
-"""Checks of our side of WhatsApp: the secrets, the API's version, the subscription, the numbers."""
+"""Checks of our side of WhatsApp: the secrets, the token, who hears an account, and the numbers."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import httpx
-
 from connector.config.models import Config
 from connector.config.whatsapp import NumberSettings
-from connector.runtime.callback_checks import judge_subscriptions
+from connector.runtime.callback_checks import check_callback, judge_subscriptions
 from connector.runtime.finding import Finding
+from connector.runtime.graph_calls import GraphCalls, GraphError
 from connector.runtime.graph_versions import judge_version
-from connector.runtime.logs import masked
+from connector.runtime.number_checks import REMEDY, check_membership, check_number
+from connector.runtime.token_checks import TokenFacts, check_token
 
 _LONG_ENOUGH: Final = 32
-_FIELDS: Final = "display_phone_number,verified_name,quality_rating,platform_type,status,throughput"
-_TIMEOUT: Final = 10.0
-
-
-class _GraphError(Exception):
-    """Meta refused, or can not be reached; the text is fit to be shown."""
+_SUBSCRIPTION: Final = "whatsapp.subscription"
+_APP_SECRET: Final = "whatsapp.app_secret"  # noqa: S105 - the name of a check
+_BASIC: Final = "Meta dashboard, App settings, Basic, App secret"
 
 
 def check_secrets(config: Config) -> Iterator[Finding]:
@@ -35,7 +33,7 @@ def check_secrets(config: Config) -> Iterator[Finding]:
                 name,
                 "warn",
                 "there, but Meta's app secrets are 32 hex digits",
-                "copy it again: Meta dashboard, App settings, Basic, App secret",
+                f"copy it again: {_BASIC}",
             )
     length = len(config.whatsapp.verify_token.reveal())
     if length >= _LONG_ENOUGH:
@@ -50,130 +48,190 @@ def check_secrets(config: Config) -> Iterator[Finding]:
     yield judge_version(config.whatsapp.graph_version, today=datetime.now(UTC).date())
 
 
-async def ask_meta(
-    config: Config, *, transport: httpx.AsyncBaseTransport | None = None
-) -> list[Finding]:
+@dataclass(slots=True)
+class MetaAnswers:
+    """What Meta said."""
+
+    findings: list[Finding] = field(default_factory=list)
+    token_ends_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Account:
+    """Who hears one account."""
+
+    id: str
+    apps: dict[str, str] = field(default_factory=dict)
+    """The subscribed apps' names by their ids."""
+    overrides: dict[str, str] = field(default_factory=dict)
+    """Where messages go instead of to the app's own address, by the app's id."""
+
+
+async def ask_meta(config: Config) -> MetaAnswers:
     """Ask Meta whether it would send us anything; needs ``access_token``."""
     token = config.whatsapp.access_token
     if token is None:
-        return [
+        remedy = "set access_token in [whatsapp] to have the subscription and the numbers checked"
+        detail = "Meta is not asked, since there is no access_token"
+        return MetaAnswers([Finding(_SUBSCRIPTION, "skipped", detail, remedy)])
+    async with GraphCalls(config, token) as meta:
+        facts = await check_token(meta, config)
+        answers = MetaAnswers(facts.findings, facts.ends_at)
+        if not facts.usable:
+            detail = "not looked at, since the access token can not be used"
+            answers.findings += [
+                Finding(name, "skipped", detail) for name in (_SUBSCRIPTION, "whatsapp.numbers")
+            ]
+            return answers
+        answers.findings += await _check_accounts(meta, config, facts)
+        if meta.served not in {None, config.whatsapp.graph_version}:
+            answers.findings.append(_served(config.whatsapp.graph_version, str(meta.served)))
+    return answers
+
+
+async def _check_accounts(meta: GraphCalls, config: Config, facts: TokenFacts) -> list[Finding]:
+    """Look at the accounts, the apps that hear them, where those are called, and the numbers."""
+    found: list[Finding] = []
+    accounts: list[_Account] = []
+    for account_id, numbers in _by_account(config).items():
+        try:
+            accounts.append(await _read_account(meta, account_id))
+        except GraphError as error:
+            detail = f"account {account_id}: {error}"
+            found.append(Finding(_SUBSCRIPTION, "fail", detail, REMEDY))
+        else:
+            found += await check_membership(meta, account_id, numbers)
+    found += _unknown_accounts(config)
+    heard_by = [app for account in accounts for app in account.apps]
+    candidates = list(dict.fromkeys([*heard_by, *([facts.app] if facts.app else [])]))
+    apps, secrets = await _find_our_apps(meta, config, candidates)
+    found += secrets
+    found += [_judge_account(account, apps, facts) for account in accounts]
+    addresses: dict[str, str] = {}
+    for app, answer in apps.items():
+        subscriptions = judge_subscriptions(answer)
+        found.append(subscriptions.finding)
+        if subscriptions.callback_url is not None:
+            addresses.setdefault(subscriptions.callback_url, "")
+        for account in accounts:
+            if app in account.overrides:
+                whose = f", as the account {account.id} overrides it"
+                addresses.setdefault(account.overrides[app], whose)
+    for number in config.whatsapp.numbers:
+        finding, override = await check_number(meta, number, config.whatsapp.graph_version)
+        found.append(finding)
+        if override is not None:
+            addresses.setdefault(override, f", as the number {number.name} overrides it")
+    found += [await check_callback(url, whose, config) for url, whose in addresses.items()]
+    return _one_each(found)
+
+
+def _by_account(config: Config) -> dict[str, list[NumberSettings]]:
+    accounts: dict[str, list[NumberSettings]] = {}
+    for number in config.whatsapp.numbers:
+        if number.waba_id:
+            accounts.setdefault(number.waba_id, []).append(number)
+    return accounts
+
+
+def _unknown_accounts(config: Config) -> Iterator[Finding]:
+    for number in config.whatsapp.numbers:
+        if number.waba_id is None:
+            yield Finding(
+                _SUBSCRIPTION,
+                "warn",
+                f"{number.name} has no waba_id, so that nobody knows whether its account is heard",
+                "give its waba_id: Meta dashboard, WhatsApp, API Setup",
+            )
+
+
+async def _read_account(meta: GraphCalls, account_id: str) -> _Account:
+    answer = await meta.get(f"/{account_id}/subscribed_apps")
+    account = _Account(account_id)
+    for each in answer.get("data") or ():
+        known = each.get("whatsapp_business_api_data") if isinstance(each, dict) else None
+        if not isinstance(known, dict) or not str(known.get("id", "")).isdecimal():
+            continue
+        app = str(known["id"])
+        account.apps[app] = str(known.get("name") or "an app")
+        if each.get("override_callback_uri"):
+            account.overrides[app] = str(each["override_callback_uri"])
+    return account
+
+
+async def _find_our_apps(
+    meta: GraphCalls, config: Config, candidates: list[str]
+) -> tuple[dict[str, Mapping[str, Any]], list[Finding]]:
+    """Return the subscriptions of the apps that take one of our secrets: only those sign for us."""
+    ours: dict[str, Mapping[str, Any]] = {}
+    fitting: set[int] = set()
+    refusal = ""
+    for app in candidates:
+        for place, secret in enumerate(config.whatsapp.app_secrets):
+            try:
+                ours[app] = await meta.get(f"/{app}/subscriptions", app=(app, secret))
+            except GraphError as error:
+                refusal = str(error)
+                continue
+            fitting.add(place)
+    if not candidates:
+        return ours, []
+    if not ours:
+        return ours, [
             Finding(
-                "whatsapp.subscription",
-                "skipped",
-                "Meta is not asked, since there is no access_token",
-                "set access_token in [whatsapp] to have the subscription and the numbers checked",
+                _APP_SECRET,
+                "fail",
+                f"no app here takes our app secret ({refusal}): every webhook would be refused, "
+                "since its signature would not be right",
+                f"copy it again: {_BASIC}",
             )
         ]
-    client = httpx.AsyncClient(
-        base_url=f"{config.whatsapp.graph_url}/{config.whatsapp.graph_version}",
-        headers={"Authorization": f"Bearer {token.reveal()}"},
-        timeout=_TIMEOUT,
-        trust_env=False,
-        transport=transport,
-    )
-    async with client:
-        accounts = dict.fromkeys(
-            number.waba_id for number in config.whatsapp.numbers if number.waba_id
+    unfit = [place for place in range(len(config.whatsapp.app_secrets)) if place not in fitting]
+    if unfit:
+        places = ", ".join(f"app_secrets[{place}]" for place in unfit)
+        detail = f"{places} is of none of the apps here"
+        remedy = "right while a secret is being changed; else take it out, or copy it again"
+        return ours, [Finding(_APP_SECRET, "warn", detail, remedy)]
+    return ours, [Finding(_APP_SECRET, "ok", "is the one of the app that signs")]
+
+
+def _judge_account(account: _Account, ours: Mapping[str, object], facts: TokenFacts) -> Finding:
+    remedy = f"subscribe yours: POST /{account.id}/subscribed_apps with its token"
+    if not account.apps:
+        detail = (
+            f"no app is subscribed to the WhatsApp Business account {account.id}: nothing will "
+            "arrive"
         )
-        subscribed = [await _check_subscription(client, account) for account in accounts]
-        apps = dict.fromkeys(app for _, ids in subscribed for app in ids)
-        return [
-            *[finding for finding, _ in subscribed],
-            *[each for app in apps for each in await _check_app(client, app, config)],
-            *[await _check_number(client, number) for number in config.whatsapp.numbers],
-        ]
+        return Finding(_SUBSCRIPTION, "fail", detail, remedy)
+    names = ", ".join(account.apps.values())
+    if ours and not ours.keys() & account.apps.keys():
+        detail = (
+            f"the WhatsApp Business account {account.id} is subscribed by {names}, but not by our "
+            "app: nothing will arrive here"
+        )
+        return Finding(_SUBSCRIPTION, "fail", detail, remedy)
+    if facts.app is not None and not ours and facts.app not in account.apps:
+        detail = f"the account {account.id} is subscribed by {names}, not by our token's app"
+        return Finding(_SUBSCRIPTION, "fail", detail, remedy)
+    return Finding(_SUBSCRIPTION, "ok", f"the account {account.id} is subscribed by {names}")
 
 
-async def _check_subscription(client: httpx.AsyncClient, account: str) -> tuple[Finding, list[str]]:
-    """Look who is subscribed to an account; return the apps' ids as well."""
-    name = "whatsapp.subscription"
-    try:
-        answer = await _get(client, f"/{account}/subscribed_apps")
-    except _GraphError as error:
-        return Finding(name, "fail", f"account {account}: {error}", _PERMISSIONS), []
-    apps = [each for each in answer.get("data") or () if isinstance(each, dict)]
-    known = [each.get("whatsapp_business_api_data") or {} for each in apps]
-    ids = [str(each["id"]) for each in known if str(each.get("id", "")).isdecimal()]
-    if apps:
-        names = ", ".join(str(each.get("name") or "an app") for each in known)
-        detail = f"account {account} is subscribed by {names}"
-        elsewhere = [
-            each["override_callback_uri"] for each in apps if "override_callback_uri" in each
-        ]
-        if elsewhere:
-            detail += f", which sends its messages to {', '.join(map(str, elsewhere))}"
-        return Finding(name, "ok", detail), ids
-    return (
-        Finding(
-            name,
-            "fail",
-            f"no app is subscribed to the WhatsApp Business account {account}: nothing will arrive",
-            f"subscribe yours: POST /{account}/subscribed_apps with its token",
-        ),
-        [],
+def _served(asked: str, served: str) -> Finding:
+    return Finding(
+        "whatsapp.served_version",
+        "fail",
+        f"Meta answers {asked} as {served}: that version has ended",
+        f'set graph_version = "{served}" or a newer one in [whatsapp]',
     )
 
 
-async def _check_app(client: httpx.AsyncClient, app: str, config: Config) -> list[Finding]:
-    """Ask an app what it subscribes to, with our app secrets: only its own are taken."""
-    refusal = ""
-    for secret in config.whatsapp.app_secrets:
-        try:
-            answer = await _get(client, f"/{app}/subscriptions", token=f"{app}|{secret.reveal()}")
-        except _GraphError as error:
-            refusal = str(error)
-            continue
-        return judge_subscriptions(answer)
+def _one_each(found: list[Finding]) -> list[Finding]:
+    """Leave out a number's own line where a worse one of it stands before."""
+    failed = {each.name for each in found if each.state == "fail"}
     return [
-        Finding(
-            "whatsapp.fields",
-            "warn",
-            f"the app {app} does not take our app secret: it is another's app, or the secret is "
-            f"wrong ({refusal})",
-            "compare app_secrets with Meta dashboard, App settings, Basic, App secret",
-        )
+        each
+        for each in found
+        if each.state == "fail"
+        or not each.name.startswith("whatsapp.numbers.")
+        or each.name not in failed
     ]
-
-
-async def _check_number(client: httpx.AsyncClient, number: NumberSettings) -> Finding:
-    name = f"whatsapp.numbers.{number.name}"
-    try:
-        answer = await _get(client, f"/{number.phone_number_id}", fields=_FIELDS)
-    except _GraphError as error:
-        return Finding(name, "fail", str(error), _PERMISSIONS)
-    rating = answer.get("quality_rating") or "unknown"
-    detail = f"{answer.get('verified_name') or 'a number'}, quality {str(rating).lower()}"
-    throughput = answer.get("throughput")
-    if isinstance(throughput, dict) and throughput.get("level"):
-        detail += f", throughput {str(throughput['level']).lower()}"
-    status = str(answer.get("status") or "CONNECTED")
-    if status != "CONNECTED":
-        remedy = "see WhatsApp Manager, Phone numbers: a number that is not connected is silent"
-        return Finding(name, "fail", f"{detail}: it is {status.lower()}", remedy)
-    if rating in {"RED", "YELLOW"}:
-        return Finding(name, "warn", detail, "see WhatsApp Manager: people block or report it")
-    return Finding(name, "ok", detail)
-
-
-_PERMISSIONS: Final = (
-    "see that access_token is of a system user with the permissions whatsapp_business_management "
-    "and whatsapp_business_messaging on this account, and that the ids are right"
-)
-
-
-async def _get(
-    client: httpx.AsyncClient, path: str, *, token: str | None = None, **params: str
-) -> dict[str, Any]:
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    try:
-        response = await client.get(path, params=params, headers=headers)
-        answer = response.json()
-    except httpx.HTTPError as error:
-        raise _GraphError(f"Meta can not be reached: {type(error).__name__}") from None
-    except ValueError:
-        raise _GraphError(f"Meta answered {response.status_code} and no JSON") from None
-    if response.is_success and isinstance(answer, dict):
-        return answer
-    told = answer.get("error") if isinstance(answer, dict) else None
-    words = masked(str(told.get("message") or "")) if isinstance(told, dict) else ""
-    raise _GraphError(f"Meta answered {response.status_code}: {words or 'no words'}")
