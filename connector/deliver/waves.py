@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from connector.deliver.aside import set_aside
 from connector.deliver.claim import Claim
 from connector.deliver.destination import Destination
 from connector.deliver.link import Matches, associated_records, match_contacts
@@ -20,7 +21,6 @@ from connector.ledger.lanes import lock_lanes
 from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
 from connector.ledger.links import shared_contacts
-from connector.ledger.reviews import open_review
 from connector.mapping.rendered import Rendered
 from connector.model.contact import Contact
 from connector.model.message import Message
@@ -60,7 +60,7 @@ class Waves:
         matches = (
             await match_contacts(self._ledger, self._destination, people) if people else Matches()
         )
-        await self._set_aside(due, matches)
+        await set_aside(self._ledger, self._destination.name, due, matches, held=self._held)
         followed = await self._unshared(due)
         creates: list[Item] = []
         updates: list[tuple[Delivery, Rendered, str, bool]] = []
@@ -261,38 +261,6 @@ class Waves:
         self.failed_lanes |= settlement.failed_lanes
         self._held_lanes |= settlement.held_lanes
         self.schema_suspects |= settlement.schema_suspects
-
-    async def _set_aside(self, due: dict[int, Delivery], matches: Matches) -> None:
-        """Park contacts that a person must decide on, and skip those a person decided against."""
-        if not matches.review and not matches.skip:
-            return
-
-        def work(connection: Connection) -> None:
-            check_lease(connection, self._held.lease)
-            lock_lanes(connection, {row.lane_id for row in due.values()})
-            now = self._ledger.now(connection)
-            for contact_id, ids in matches.review.items():
-                open_review(
-                    connection,
-                    kind="ambiguous",
-                    destination=self._destination.name,
-                    contact_id=contact_id,
-                    candidates=[{"crm_id": crm_id} for crm_id in ids],
-                    now=now,
-                )
-            deliveries.settle_parked(
-                connection,
-                [
-                    Parked(due[contact_id].id, "ambiguous", f"{len(ids)} records of the CRM match")
-                    for contact_id, ids in matches.review.items()
-                ],
-                now=now,
-            )
-            deliveries.settle_skipped(
-                connection, [due[contact_id].id for contact_id in matches.skip], reason="operator"
-            )
-
-        await self._ledger.write(work)
 
     async def _settle(
         self, settlement: Settlement, claim: Claim, record: Any, *, filtered: Sequence[int] = ()

@@ -16,13 +16,14 @@ from connector.deliver.claim import LANES_AT_ONCE, Claim, claim_work
 from connector.deliver.continuation import continue_conversations
 from connector.deliver.destination import Destination
 from connector.deliver.doubt import resolve_doubt
+from connector.deliver.probe import POLL, Probe
 from connector.deliver.send import Sender
 from connector.deliver.standing import DestinationStoppedError, Gatekeeper
 from connector.deliver.waves import Waves
-from connector.errors import CrmError, PauseReason
+from connector.errors import CrmError
 from connector.failpoints import failpoint
-from connector.ledger import deliveries, destinations
-from connector.ledger.destinations import Standing, load_standing
+from connector.ledger import destinations
+from connector.ledger.destinations import load_standing
 from connector.ledger.keeper import HeldLease
 from connector.ledger.lanes import (
     DueLane,
@@ -43,11 +44,6 @@ from connector.waiting import wait_for_any
 
 log = structlog.get_logger()
 
-POLL = 1.0
-"""Seconds after which work put down by another process is noticed."""
-_SCHEMA_AGE = 300.0
-"""Seconds between two looks at the CRM's schema while something about it is wrong."""
-
 
 class Worker:
     """Delivers what one destination's lanes hold, for as long as the lease is held."""
@@ -64,9 +60,7 @@ class Worker:
         self._destination = destination
         self._tuning = tuning
         self._draw = draw or random.Random()  # noqa: S311 - jitter, not a secret
-        self._schema_read_at = float("-inf")
-        self._probed_at = float("-inf")
-        self._suspected: dict[str, float] = {}
+        self._probe = Probe(ledger, destination, tuning)
         self._last_flush = float("-inf")
         self._more = False
         self._taken_over: int | None = None
@@ -98,7 +92,7 @@ class Worker:
         """
         standing = await self._ledger.read(load_standing, self._destination.name)
         gatekeeper.outages = standing.outages
-        wait = await self._admit(standing, gatekeeper)
+        wait = await self._probe.admit(standing, gatekeeper)
         if wait is not None:
             return wait
         if self._taken_over != held.lease.epoch:
@@ -106,65 +100,6 @@ class Worker:
             self._taken_over = held.lease.epoch
         await self._wait_for_company(stop)
         return await self._step(held, gatekeeper, half_open=bool(standing.outages))
-
-    async def _admit(self, standing: Standing, gatekeeper: Gatekeeper) -> float | None:
-        """Return ``None`` if the destination may be worked for, else the seconds to wait."""
-        now = await self._ledger.read(self._ledger.now)
-        if standing.blocked_until is not None and standing.blocked_until > now:
-            return min(POLL, (standing.blocked_until - now).total_seconds())
-        if standing.paused_reason == "operator":
-            return POLL
-        if standing.paused_reason is not None and not self._is_probe_due():
-            return POLL
-        try:
-            return POLL if await self._probe(standing, gatekeeper) else None
-        except CrmError as error:
-            stopped = await gatekeeper.note_failure(error)
-            return POLL if stopped else self._tuning.backoff_min
-
-    async def _probe(self, standing: Standing, gatekeeper: Gatekeeper) -> list[str]:
-        """Ask a paused or broken CRM one cheap question, and read its schema where that is due.
-
-        Returns the required fields that the CRM lacks; the destination is paused for them.
-        """
-        broken = standing.blocked_reason == "broken" and standing.outages > 0
-        if standing.paused_reason is not None or broken:
-            self._schema_read_at = float("-inf")
-            await self._destination.adapter.account()
-        missing = await self._learn_schema(gatekeeper) if self._is_schema_due() else []
-        if not missing and standing.paused_reason is not None:
-            await gatekeeper.resume()
-        elif not missing and broken:
-            await self._ledger.write(
-                destinations.unblock, self._destination.name, outages=standing.outages
-            )
-        return missing
-
-    def _is_probe_due(self) -> bool:
-        now = self._ledger.clock.boot()
-        if now - self._probed_at < self._tuning.probe:
-            return False
-        self._probed_at = now
-        return True
-
-    def _is_schema_due(self) -> bool:
-        age = self._ledger.clock.boot() - self._schema_read_at
-        return (
-            not self._destination.ready
-            or age == float("inf")
-            or (bool(self._destination.degraded) and age > _SCHEMA_AGE)
-        )
-
-    async def _learn_schema(self, gatekeeper: Gatekeeper) -> list[str]:
-        self._schema_read_at = self._ledger.clock.boot()
-        missing = await self._destination.learn_schema()
-        name = self._destination.name
-        await self._ledger.write(destinations.degrade, name, sorted(self._destination.degraded))
-        if missing:
-            keys = any(path.endswith(".key") for path in missing)
-            reason: PauseReason = "setup" if keys else "schema"
-            await gatekeeper.pause(reason, f"the CRM lacks {', '.join(missing)}")
-        return missing
 
     async def _take_over(self, held: HeldLease) -> None:
         """Sort out what the last holder left, and give a changed mapping's refusals another try."""
@@ -238,7 +173,7 @@ class Worker:
         except CrmError as error:
             stopped = True
             await gatekeeper.note_failure(error)
-        await self._heed_schema(waves.schema_suspects, gatekeeper, held)
+        await self._probe.heed_suspects(waves.schema_suspects, gatekeeper, held)
         await self._rest(claim, held, failed=waves.failed_lanes)
         log.info(
             "delivery.flushed",
@@ -258,39 +193,6 @@ class Worker:
         longest = timedelta(seconds=self._tuning.send_gate + self._tuning.request_timeout)
         spans = self._destination.repeatable_for
         return {kind: span - longest for kind, span in spans.items()}
-
-    async def _heed_schema(
-        self, suspects: dict[int, str], gatekeeper: Gatekeeper, held: HeldLease
-    ) -> None:
-        """Look at the schema again if the CRM refused records for a field that may be gone.
-
-        If it is, those records go again without it, or wait for a required one, instead of
-        thousands of dead letters.
-        """
-        now = self._ledger.clock.boot()
-        fresh = {
-            fieldname
-            for fieldname in suspects.values()
-            if now - self._suspected.get(fieldname, float("-inf")) > _SCHEMA_AGE
-        }
-        if not fresh:
-            return
-        self._suspected |= dict.fromkeys(fresh, now)
-        try:
-            before = self._destination.degraded
-            missing = await self._learn_schema(gatekeeper)
-        except CrmError as error:
-            await gatekeeper.note_failure(error)
-            return
-        gone = {path.rpartition(".")[2] for path in self._destination.degraded - before}
-        gone |= {path.rpartition(".")[2] for path in missing}
-        again = [row_id for row_id, fieldname in suspects.items() if fieldname in gone]
-
-        def work(connection: Connection) -> None:
-            check_lease(connection, held.lease)
-            deliveries.settle_pending(connection, again, counts=False)
-
-        await self._ledger.write(work)
 
     async def _rest(self, claim: Claim, held: HeldLease, *, failed: Collection[int]) -> None:
         """Write down when each claimed lane is due again. The lane is locked, then looked at."""
