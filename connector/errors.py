@@ -175,12 +175,20 @@ class CrmRejectedError(CrmError):
     """The CRM refused this request as a whole and wrote nothing.
 
     ``code`` is the CRM's own machine word where it has one, else the HTTP status as text; ``field``
-    the property it complains of, if it names one.
+    the property it complains of, if it names one; ``said`` its own sentence, which may repeat what
+    people typed and so is no part of the message.
     """
 
     def __init__(
-        self, message: str, *, code: str, status: int | None = None, field: str | None = None
+        self,
+        message: str,
+        *,
+        code: str,
+        status: int | None = None,
+        field: str | None = None,
+        said: str | None = None,
     ) -> None:
         super().__init__(message, status=status)
         self.code = code
         self.field = field
+        self.said = said

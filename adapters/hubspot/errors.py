@@ -47,6 +47,8 @@ class Trouble:
     """Trace ids of the inputs it is about."""
     ids: tuple[str, ...] = ()
     """Record ids that it names."""
+    said: str | None = None
+    """HubSpot's own sentence, which may repeat values."""
 
     @property
     def detail(self) -> str:
@@ -74,7 +76,11 @@ class HubSpotRejectedError(CrmRejectedError):
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(
-            trouble.detail, code=trouble.code, status=trouble.status, field=trouble.field
+            trouble.detail,
+            code=trouble.code,
+            status=trouble.status,
+            field=trouble.field,
+            said=trouble.said,
         )
         self.trouble = trouble
 
@@ -115,6 +121,7 @@ def read_trouble(body: Json, status: int | None = None) -> Trouble:
             for name in ("ids", "id", "fromObjectId", "toObjectId")
             for found in _texts(context.get(name))
         ),
+        said=_sentence(message),
     )
 
 
@@ -126,7 +133,8 @@ def _most_specific(body: Json) -> tuple[str, str | None]:
 
 
 def _parts(body: Json) -> Iterator[tuple[str, str | None]]:
-    for error in body.get("errors") or ():
+    errors = body.get("errors")
+    for error in errors if isinstance(errors, list) else ():
         if isinstance(error, dict):
             context = error.get("context")
             names = _texts(context.get("propertyName")) if isinstance(context, dict) else ()
@@ -145,6 +153,13 @@ def _embedded(message: object) -> Sequence[Json]:
     except (ValueError, RecursionError):
         return ()
     return [each for each in found if isinstance(each, dict)]
+
+
+def _sentence(message: object) -> str | None:
+    """Return what a message says: the sentences of the parts that it embeds, else itself."""
+    parts = [part.get("message") for part in _embedded(message)]
+    told = "; ".join(part for part in parts if isinstance(part, str))
+    return told or (message if isinstance(message, str) and message else None)
 
 
 def _word(value: object) -> str:

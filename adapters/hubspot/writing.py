@@ -320,7 +320,7 @@ def _gone(role: str, trouble: Trouble) -> Failed:
 
 
 def _reject(trouble: Trouble) -> Rejected:
-    return Rejected(trouble.code, trouble.detail, trouble.field, trouble.status)
+    return Rejected(trouble.code, trouble.detail, trouble.field, trouble.status, trouble.said)
 
 
 def _link_type(number: int) -> Mapping[str, Any]:

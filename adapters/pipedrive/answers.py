@@ -1,7 +1,7 @@
 """Answers of Pipedrive: data out of their wrapping, and errors as far as they can be understood.
 
-The specification declares no error bodies. What is kept of one holds its machine word, the status
-and a field's name only: its sentences may repeat the values that people typed.
+The specification declares no error bodies. An error's text holds its machine word, the status and a
+field's name only: its sentences, in ``said``, may repeat the values that people typed.
 """
 
 import re
@@ -23,8 +23,12 @@ class PipedriveRejectedError(CrmRejectedError):
     """Pipedrive refused a call with a 4xx that judges the call itself."""
 
     def __init__(self, status: int, word: str, sentence: str) -> None:
-        super().__init__(f"Pipedrive: {word or status}", code=str(status), status=status)
-        self._sentence = sentence
+        super().__init__(
+            f"Pipedrive: {word or status}",
+            code=str(status),
+            status=status,
+            said=sentence.strip() or None,
+        )
 
     @property
     def gone(self) -> bool:
@@ -34,7 +38,7 @@ class PipedriveRejectedError(CrmRejectedError):
     def names(self, fields: Iterable[str]) -> str | None:
         """Return the first of ``fields`` that Pipedrive complains of by name."""
         for field in fields:
-            if re.search(rf"(?<![\w-]){re.escape(field)}(?![\w-])", self._sentence):
+            if re.search(rf"(?<![\w-]){re.escape(field)}(?![\w-])", self.said or ""):
                 return field
         return None
 
@@ -76,6 +80,34 @@ def record_of(response: httpx.Response, *, writes: bool) -> Json:
 def records_of(value: object) -> list[Json]:
     """Return the objects of a list; v1 answers ``null`` for none."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def numbered(response: httpx.Response) -> list[Json]:
+    """Return the records of a list, each of which has an ``id``.
+
+    One that is overlooked might be written twice: a list with one that can not be read is none.
+    """
+    return _numbered(data_of(response, writes=False), response)
+
+
+def found_in(response: httpx.Response) -> list[Json]:
+    """Return the records that a search found, each of which has an ``id``."""
+    data = data_of(response, writes=False)
+    hits = data.get("items") if isinstance(data, dict) else data
+    if isinstance(hits, list):
+        hits = [each.get("item") if isinstance(each, dict) else each for each in hits]
+    return _numbered(hits, response)
+
+
+def _numbered(value: object, response: httpx.Response) -> list[Json]:
+    records = [] if value is None else value
+    if isinstance(records, list) and all(
+        isinstance(each, dict) and type(each.get("id")) is int for each in records
+    ):
+        return records
+    raise CrmUnavailableError(
+        "Pipedrive's list does not have the form that it should", status=response.status_code
+    )
 
 
 def additional(response: httpx.Response) -> Json:

@@ -48,7 +48,7 @@ def reject(
     if named is not None:
         guilty = next((name for name in values if named in _names(fields, [name])), None)
     where = f" at field {guilty}" if guilty else ""
-    return Rejected(error.code, f"{error}{where}", guilty)
+    return Rejected(error.code, f"{error}{where}", guilty, error.status, error.said)
 
 
 def _unknown(fields: Fields, name: str) -> UnwritableError:

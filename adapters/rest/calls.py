@@ -10,7 +10,7 @@ from adapters.rest.paging import Paging
 from adapters.rest.plan import Plan
 from adapters.rest.pointers import Pointer
 from adapters.rest.requests import Request
-from adapters.rest.rules import Meaning, Rule, complaint, find_rule, meaning_of_status
+from adapters.rest.rules import Meaning, Rule, complaint, find_rule, meaning_of_status, sentence
 from connector.crm import (
     CrmAccessError,
     CrmClient,
@@ -54,6 +54,7 @@ class Answer:
             code=code,
             status=self.status,
             field=name,
+            said=sentence(self.response),
         )
 
 

@@ -210,13 +210,22 @@ def _clamp(wait: timedelta) -> timedelta:
 
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{1,79}")
 _CODES: Final = ("code", "error_code", "errorCode", "error", "type", "reason", "errno")
+_SENTENCES: Final = (
+    "message",
+    "detail",
+    "error_description",
+    "description",
+    "title",
+    "error",
+    "msg",
+)
 _FIELDS: Final = ("field", "fieldName", "property", "param", "parameter", "attribute")
 
 
 def complaint(response: httpx.Response, rule: Rule | None) -> tuple[str, str | None]:
     """Return the CRM's own machine word, else its status; and the field it complains of, if any.
 
-    Its sentences are left out: they repeat what people typed.
+    For its sentences see ``sentence``.
     """
     body = payload(response)
     spots = list(_spots(body))
@@ -227,6 +236,12 @@ def complaint(response: httpx.Response, rule: Rule | None) -> tuple[str, str | N
     if isinstance(body, dict) and isinstance(errors := body.get("errors"), dict):
         named += list(errors)
     return code, next((each for each in named if _is_word(each)), None)
+
+
+def sentence(response: httpx.Response) -> str | None:
+    """Return what the CRM says for people to read; it may repeat what they typed."""
+    told = (spot.get(name) for spot in _spots(payload(response)) for name in _SENTENCES)
+    return next((each for each in told if isinstance(each, str) and " " in each), None)
 
 
 def _spots(body: Any) -> Sequence[Mapping[str, Any]]:

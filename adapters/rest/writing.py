@@ -134,7 +134,7 @@ class Writer:
                 return Failed("409", "a request with this idempotency key is under way")
             case _:
                 refusal = answer.refusal(step.request)
-                return Rejected(refusal.code, str(refusal), refusal.field, answer.status)
+                return _reject(refusal)
 
     async def _adopt(self, step: Step, record: Record, answer: Answer) -> Outcome:
         """Make the record that is there already what this one was to become."""
@@ -148,7 +148,7 @@ class Writer:
             crm_id = next(iter(await self._finder.find_by_key(lookup)), None)
         if crm_id is None:
             refusal = answer.refusal(step.request)
-            return Rejected(refusal.code, str(refusal), refusal.field, answer.status)
+            return _reject(refusal)
         if self._section.update is None:
             return Written(crm_id)
         there = Record(record.key, record.fields, crm_id, contact_crm_id=_contact_of(record))
@@ -247,6 +247,10 @@ class Writer:
 
 def _contact_of(record: Record) -> str | None:
     return record.contact_crm_id or record.linked_crm_ids.get("contact")
+
+
+def _reject(refusal: CrmRejectedError) -> Rejected:
+    return Rejected(refusal.code, str(refusal), refusal.field, refusal.status, refusal.said)
 
 
 def _incomplete(error: CrmError) -> InDoubt:

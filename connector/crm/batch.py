@@ -87,7 +87,7 @@ class _Run(Generic[T]):
             return await self._send_whole(records)
         except CrmRejectedError as error:
             if len(records) == 1:
-                return [Rejected(error.code, str(error), error.field, error.status)]
+                return [Rejected(error.code, str(error), error.field, error.status, error.said)]
             middle = len(records) // 2
             return [
                 *await self.send_slice(records[:middle]),

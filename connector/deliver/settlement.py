@@ -8,6 +8,7 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
+from connector.deliver.quotation import quote
 from connector.errors import CrmError
 from connector.ledger import deliveries
 from connector.ledger.deliveries import Delivery, Parked, Synced
@@ -94,7 +95,7 @@ def _settle_one(
         case Rejected():
             settlement.good = True
             settlement.tally["rejected"] += 1
-            _settle_rejected(settlement, row, outcome)
+            _settle_rejected(settlement, item, outcome)
         case Vanished():
             settlement.good = True
             settlement.tally["failed"] += 1
@@ -123,15 +124,17 @@ def _settle_one(
             assert_never(outcome)
 
 
-def _settle_rejected(settlement: Settlement, row: Delivery, outcome: Rejected) -> None:
+def _settle_rejected(settlement: Settlement, item: Item, outcome: Rejected) -> None:
+    row = item.row
     if outcome.field:
         settlement.schema_suspects[row.id] = outcome.field
     status = outcome.status
     if status is None and outcome.code.isdigit():
         status = int(outcome.code)
-    settlement.parked.append(
-        Parked(row.id, f"rejected.{outcome.code}", outcome.detail, status=status)
-    )
+    detail = outcome.detail
+    if outcome.said:
+        detail = f"{detail}: {quote(outcome.said, item.record.fields)}"
+    settlement.parked.append(Parked(row.id, f"rejected.{outcome.code}", detail, status=status))
 
 
 def _is_doubtful(row: Delivery) -> bool:

@@ -1,5 +1,6 @@
 """What became of one record of a write. Errors inside a batch are values, not exceptions."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from connector.errors import CrmError
@@ -22,6 +23,8 @@ class Rejected:
     """The field complained of, if the CRM named one."""
     status: int | None = None
     """The HTTP status of the answer, where the record had one of its own."""
+    said: str | None = dataclasses.field(default=None, repr=False)
+    """The CRM's own sentence, which may repeat what people typed: never to be shown as it is."""
 
 
 @dataclass(frozen=True, slots=True)

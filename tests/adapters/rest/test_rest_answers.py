@@ -248,7 +248,7 @@ def test_a_rule_may_be_about_the_answers_to_one_method(speak: Speak) -> None:
     assert isinstance(outcome_of(speak, rules, httpx.Response(404)), Rejected)
 
 
-def test_the_crms_own_word_is_kept_and_its_sentences_are_not(speak: Speak) -> None:
+def test_the_crms_own_word_is_shown_and_its_sentence_kept_apart(speak: Speak) -> None:
     body = {
         "errors": [
             {
@@ -265,7 +265,9 @@ def test_the_crms_own_word_is_kept_and_its_sentences_are_not(speak: Speak) -> No
         "contact.create: the CRM answered 400 RECORD_NOT_UNIQUE at phone",
         "phone",
         400,
+        "Value +5511987654321 of Maria is not unique",
     )
+    assert "Maria" not in repr(outcome)
 
 
 def test_a_record_that_is_there_already_is_adopted_and_made_right(speak: Speak) -> None:
