@@ -25,7 +25,7 @@ from adapters.hubspot.objects import kind_of
 from adapters.hubspot.owners import OWNER, Owners
 from adapters.hubspot.reading import read_records
 from adapters.hubspot.settings import HubSpotSettings
-from adapters.hubspot.values import cut_body, read_time, spell
+from adapters.hubspot.values import cut_body, read_key, read_time, spell
 from adapters.hubspot.writing import Entry, Writer
 from connector.crm import (
     Account,
@@ -201,7 +201,7 @@ class HubSpot:
         records = [
             Listed(
                 crm_id=str(result.get("id")),
-                key=(properties := result.get("properties") or {}).get(obj.key or ""),
+                key=read_key((properties := result.get("properties") or {}).get(obj.key or "")),
                 fields=properties,
                 changed_at=read_time(result.get("updatedAt") or properties.get(modified)),
             )

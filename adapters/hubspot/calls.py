@@ -115,6 +115,7 @@ class Calls:
                 draws=BURST,
                 writes=False,
             )
+            _read_records(_require_object(response, writes=False), response)
             return _read_batch(response, writes=False)
 
         distinct = list(dict.fromkeys(ids))
@@ -144,7 +145,9 @@ class Calls:
             draws=SEARCH,
             writes=False,
         )
-        return _require_object(response, writes=False)
+        page = _require_object(response, writes=False)
+        _read_records(page, response)
+        return page
 
     async def link(self, start: str, end: str, inputs: Sequence[Json]) -> BatchAnswer:
         """Link at most 2,000 pairs of records; a link that exists is no error.
@@ -185,7 +188,10 @@ class Calls:
             answer = _read_batch(response, writes=False)
             silent.difference_update(each for trouble in answer.troubles for each in trouble.ids)
             for result in answer.results:
-                origin = str((result.get("from") or {}).get("id"))
+                start_of = result.get("from")
+                if not isinstance(start_of, dict) or not isinstance(result.get("to"), list):
+                    raise _unreadable(response, writes=False)
+                origin = str(start_of.get("id"))
                 silent.discard(origin)
                 found.get(origin, strays).extend(
                     str(each.get("toObjectId")) for each in objects_in(result.get("to"))
@@ -203,8 +209,31 @@ def _read_batch(response: httpx.Response, *, writes: bool) -> BatchAnswer:
     if not isinstance(body.get("results"), list):
         raise _unreadable(response, writes=writes)
     return BatchAnswer(
-        objects_in(body["results"]),
+        [
+            each
+            for each in objects_in(body["results"])
+            if isinstance(each.get("properties") or {}, dict)
+        ],
         [read_trouble(each) for each in objects_in(body.get("errors"))],
+    )
+
+
+def _read_records(body: Json, response: httpx.Response) -> Sequence[Json]:
+    """Return the records that were read.
+
+    One that is overlooked might be written twice: an answer with one that is unreadable is none.
+    """
+    results = body.get("results")
+    if not isinstance(results, list) or not all(_is_record(each) for each in results):
+        raise _unreadable(response, writes=False)
+    return results
+
+
+def _is_record(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("id"), str | int)
+        and isinstance(value.get("properties") or {}, dict)
     )
 
 

@@ -136,7 +136,7 @@ def _read_candidate(result: Json) -> _Candidate:
     return _Candidate(
         crm_id=str(result.get("id")),
         made_at=str(result.get("createdAt") or ""),
-        phones=tuple(value for name in _PHONES if (value := properties.get(name))),
+        phones=tuple(value for name in _PHONES if isinstance(value := properties.get(name), str)),
     )
 
 

@@ -7,7 +7,14 @@ from typing import Any, Final
 from adapters.hubspot.calls import Calls, objects_in
 from adapters.hubspot.errors import HubSpotRejectedError, Json
 from adapters.hubspot.objects import kind_of, properties_path
-from connector.crm import Change, CrmAccessError, CrmObject, FieldInfo, FieldType
+from connector.crm import (
+    Change,
+    CrmAccessError,
+    CrmObject,
+    CrmUnavailableError,
+    FieldInfo,
+    FieldType,
+)
 
 _GROUP: Final = "whatsapp"
 _TYPES: Final[Mapping[str, FieldType]] = {
@@ -28,6 +35,8 @@ class MissingKeyError(CrmAccessError):
 async def describe(calls: Calls, kind: str) -> Mapping[str, FieldInfo]:
     """Return every property of a kind of record, by name."""
     answer = await calls.get(properties_path(kind), call=f"{kind}.describe")
+    if not isinstance(answer.get("results"), list):
+        raise CrmUnavailableError("HubSpot's list of properties does not have its form")
     body = kind_of(kind).body
     fields = (_read_property(each, body=body) for each in objects_in(answer.get("results")))
     return {field.name: field for field in fields}
@@ -128,13 +137,14 @@ async def _make(calls: Calls, obj: CrmObject, *, unique: bool) -> str | None:
 
 def _read_property(each: Json, *, body: str | None) -> FieldInfo:
     name = str(each.get("name"))
-    metadata = each.get("modificationMetadata") or {}
+    metadata = each.get("modificationMetadata")
+    fixed = isinstance(metadata, dict) and metadata.get("readOnlyValue")
     options = tuple(str(option.get("value")) for option in objects_in(each.get("options")))
     return FieldInfo(
         name=name,
         label=str(each.get("label") or name),
         type="html" if name == body else _read_type(each),
-        writable=not (metadata.get("readOnlyValue") or each.get("calculated")),
+        writable=not (fixed or each.get("calculated")),
         unique=bool(each.get("hasUniqueValue")),
         options=options if options and not each.get("externalOptions") else None,
     )

@@ -53,6 +53,11 @@ def read_time(text: object) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def read_key(value: object) -> str | None:
+    """Return a key as a record carries it; ``None`` where it carries none."""
+    return value if isinstance(value, str) and value else None
+
+
 def cut_body(html: str, *, room: int = 0) -> str:
     """Return a body that HubSpot takes, with ``room`` characters to spare: cut, and marked so.
 

@@ -13,6 +13,8 @@ from adapters.pipedrive.answers import (
     PipedriveRejectedError,
     additional,
     data_of,
+    found_in,
+    numbered,
     record_of,
     records_of,
     refused,
@@ -132,7 +134,7 @@ class Calls:
             params=asked,
             draws=draws(kind.list_cost),
         )
-        records = records_of(data_of(response, writes=False))
+        records = numbered(response)
         more = additional(response)
         following = _next_offset(more) if v1 else more.get("next_cursor")
         return ListPage(
@@ -168,9 +170,7 @@ class Calls:
                 params=params,
                 draws=search_draws(SEARCH_COST),
             )
-            data = data_of(response, writes=False)
-            items = records_of(data.get("items") if isinstance(data, dict) else None)
-            found += [item for each in items if isinstance(item := each.get("item"), dict)]
+            found += found_in(response)
             following = additional(response).get("next_cursor")
             if following is None or following == cursor:
                 return found
@@ -185,8 +185,7 @@ class Calls:
             params={"term": value, "entity_type": "person", "field": code, "match": "exact"},
             draws=search_draws(SEARCH_COST),
         )
-        found = records_of(data_of(response, writes=False))
-        return [number for each in found if isinstance(number := each.get("id"), int)]
+        return [each["id"] for each in numbered(response)]
 
     async def person_fields(self) -> Sequence[Json]:
         """Return the definitions of every field of persons."""

@@ -112,7 +112,9 @@ def unspell(field: Field, value: Any) -> JsonScalar:
     if field.kind in {"enum", "set"}:
         labels = {number: label for label, number in field.choices.items()}
         chosen = value if isinstance(value, list) else [] if value is None else [value]
-        words = [labels.get(each, str(each)) for each in chosen]
+        words = [
+            labels.get(each, str(each)) if isinstance(each, int) else str(each) for each in chosen
+        ]
         return ";".join(words) or None
     match value:
         case None | bool() | int() | float() | str():
