@@ -76,8 +76,7 @@ def _read(reference: str | None, *, folder: Path, adapter: str, shipped: Path) -
         base = source.data.get("extends")
         if base is None:
             return
-        # only a shipped mapping can be extended: nothing else is looked at
-        path = _find(base, shipped / "none", shipped) if isinstance(base, str) else None
+        path = _find_shipped(base, shipped)
         if path is None or path in seen:
             raise ConfigError(
                 [
@@ -97,6 +96,13 @@ def _find(reference: str, folder: Path, shipped: Path) -> Path | None:
     path = resolve_mapping_path(reference, folder, shipped=shipped)
     is_shipped = path is not None and path.is_relative_to(shipped)
     return None if is_shipped and path and _name(path, shipped) in _NOT_MAPPINGS else path
+
+
+def _find_shipped(reference: object, shipped: Path) -> Path | None:
+    """Find what a mapping extends: a shipped one, by its name. No other file is looked at."""
+    if not isinstance(reference, str) or Path(reference).is_absolute() or "\0" in reference:
+        return None
+    return _find(reference, shipped / "none", shipped)
 
 
 def _title(path: Path, shipped: Path, *, taken: str | None) -> str:
