@@ -11,6 +11,8 @@ from connector.crm.templates import Roots
 
 _LAST: Final = 8
 """Digits at a phone's end that nearly every way to write it has in common."""
+_UNBROKEN: Final = 4
+"""Digits at a phone's end that hardly anybody writes a space or hyphen between."""
 
 
 class Finder:
@@ -165,6 +167,7 @@ def _spell(digits: str) -> dict[str, str]:
         "digits": digits,
         "national": national_spellings((digits,))[0],
         "last8": digits[-_LAST:],
+        "last4": digits[-_UNBROKEN:],
     }
 
 

@@ -14,7 +14,7 @@ WRITES: Final = frozenset({"create", "update", "put", "delete", "setup"})
 """Verbs that can change the CRM."""
 
 _TEXT: Final[Names] = {"": "text"}
-_SPELLINGS: Final = ("e164", "national", "digits", "last8")
+_SPELLINGS: Final = ("e164", "national", "digits", "last8", "last4")
 _PHONE: Final[Names] = dict.fromkeys(_SPELLINGS, "digits")
 _PHONES: Final[Names] = dict.fromkeys(_SPELLINGS, "labels")
 _PAGE: Final[Names] = {

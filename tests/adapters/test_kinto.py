@@ -292,9 +292,6 @@ class TestKinto(AdapterContract):
         "test_the_schema_tells_types_options_and_what_is_read_only": (
             "a mapping tells no schema, and Kinto's collections need none"
         ),
-        "test_a_phone_finds_its_contact_however_people_wrote_it": (
-            "Kinto compares whole values: it finds the spellings that are asked for and no others"
-        ),
         "test_a_missing_permission_is_named": "Kinto answers 403 without saying what is missing",
         "test_without_its_set_up_the_destination_pauses": (
             "it pauses, but as for a permission: Kinto answers 403 for what is not there, too"
