@@ -84,6 +84,23 @@ class Database:
         self._process.wait(30)
         self._process = None
 
+    def freeze(self) -> None:
+        """Let every one of its processes stand still."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def _pids(self) -> list[int]:
+        if self._process is None:
+            return []
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
+
     def execute(self, statement: str, *, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Execute a statement as the server's owner and return its rows."""
         with psycopg.connect(
@@ -99,11 +116,8 @@ class Database:
 
     def end_backends(self, database: str) -> int:
         """End every connection to a database, as an administrator may; return how many."""
-        rows = self.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            f"WHERE datname = '{database}' AND pid <> pg_backend_pid()"
-        )
-        return len(rows)
+        ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+        return len(self.execute(f"{ending} '{database}' AND pid <> pg_backend_pid()"))
 
     def remove(self) -> None:
         """End it and delete its data."""

@@ -23,6 +23,16 @@ _POSTGRESQL_SETTINGS = (
     "-c idle_in_transaction_session_timeout=10s"
 )
 
+_POSTGRESQL_SILENCE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""A server whose host lost power, or that a broken network hides, is given up after 15 to 25 s
+(seconds, but the last, which is in milliseconds). Linux itself would wait a quarter of an hour for
+an answer, and hours where nothing was asked, and the thread that asked with it."""
+
 
 def open_engine(url: str | URL, *, role: str = "cli", threads: int = 8) -> Engine:
     """Return an engine for the ledger at ``url``.
@@ -133,6 +143,7 @@ def _open_postgresql(url: URL, *, role: str, threads: int) -> Engine:
             "application_name": f"connector:{role}:{os.getpid()}",
             "options": _POSTGRESQL_SETTINGS,
             "connect_timeout": 5,
+            **_POSTGRESQL_SILENCE,
         },
     )
 

@@ -96,11 +96,13 @@ class GroupCommit:
             return False
         loop = asyncio.get_running_loop()
         queue.append(_Item(digest_body(self._key, body), body, loop.time(), done))
+        if (
+            self._watch is None
+        ):  # also while a commit whose webhooks were refused is still under way
+            self._watch = loop.call_later(self._patience, self._refuse_overdue)
         if self._idle.is_set():
             self._idle.clear()
             loop.call_soon(self._begin_group)
-            if self._watch is None:
-                self._watch = loop.call_later(self._patience, self._refuse_overdue)
         elif self._company is not None and len(queue) >= self._expected:
             self._company.cancel()
             self._write_group()

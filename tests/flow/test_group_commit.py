@@ -144,6 +144,24 @@ async def test_who_waits_too_long_is_refused_once_and_stored_at_most_once(ledger
     assert ledger.query(count_webhooks) == 2
 
 
+async def test_what_comes_while_a_refused_commit_is_under_way_is_refused_in_time_too(
+    ledger: Ledger,
+) -> None:
+    intake = GroupCommit(ledger, patience=0.2)
+    loop = asyncio.get_running_loop()
+    with locked(ledger):
+        first = _offer(intake, text_message(1))
+        await until(lambda: bool(first))
+        for number in (2, 3):
+            offered_at = loop.time()
+            later = _offer(intake, text_message(number))
+            await until(lambda later=later: bool(later))  # type: ignore[misc]  # bound above
+            assert isinstance(later[0], LedgerError)
+            assert loop.time() - offered_at < 2  # and not when the database gives up, after 5 s
+        assert intake.committing
+    await intake.drain()
+
+
 async def test_an_answer_that_fails_keeps_nobody_else_from_theirs(sqlite_ledger: Ledger) -> None:
     intake = GroupCommit(sqlite_ledger)
     answers: Answers = []

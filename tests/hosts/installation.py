@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from connector.ledger import migrate, schema
 from connector.ledger.engine import open_engine
+from connector.ledger.leases import Holding, holdings
 from connector.ledger.ledger import Ledger
 from connector.runtime.trial import SandboxCrm, Trial, prepare_trial, wait_until
 from connector.sandbox.comparison import compare_hubspot
@@ -49,9 +50,7 @@ class Installation:
         self._balancer: Site = network.add()
         database_site, crm_site = network.add(), network.add()
         self.database_site = database_site
-        self.database = Database(
-            host=database_site.address("data"), through=database_site.through
-        )
+        self.database = Database(host=database_site.address("data"), through=database_site.through)
         self.ledger: Ledger | None = None
         try:
             self.database.start()
@@ -119,6 +118,11 @@ class Installation:
             wrong["audit"] = {**figures, "received": audit["received"]}
         return wrong
 
+    def holdings(self) -> Mapping[str, Holding]:
+        """Return every lease, as this process sees it."""
+        assert self.ledger is not None
+        return self.ledger.query(holdings)
+
     def remove(self) -> None:
         """End every process and take the network down."""
         for machine in self.machines:
@@ -136,7 +140,9 @@ class Installation:
         def rests() -> bool:
             status = self.trial.command("status")
             waiting = status["webhooks"]["waiting"]
-            return waiting == 0 and all(each["open"] == 0 for each in status["destinations"].values())
+            return waiting == 0 and all(
+                each["open"] == 0 for each in status["destinations"].values()
+            )
 
         wait_until(
             rests,

@@ -42,7 +42,13 @@ class Machine:
                 process = subprocess.Popen(
                     [
                         *self.site.through,
-                        *(sys.executable, "-m", "connector", "--config", str(self._configure(port))),
+                        *(
+                            sys.executable,
+                            "-m",
+                            "connector",
+                            "--config",
+                            str(self._configure(port)),
+                        ),
                         *("run", "--only", roles),
                     ],
                     stdout=log,

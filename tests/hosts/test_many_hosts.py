@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from connector.errors import LedgerError
 from connector.runtime.trial import wait_until
 from connector.sandbox.burst import burst
 from faults.campaign import TUNING
@@ -22,7 +23,7 @@ WORK = ("record", "deliver,schedule")
 IN_TIME = TUNING["lease"] + 2 * POLL
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_receiver_that_is_cut_off_and_a_worker_that_dies_lose_and_double_nothing(
     installation: Installation, record_property: Record
 ) -> None:
@@ -69,6 +70,23 @@ def test_hosts_cut_off_killed_and_paused_lose_double_and_reorder_nothing(
     assert scenes.fenced == 2, scenes.told
 
 
+@pytest.mark.campaign
+@pytest.mark.timeout(300)
+def test_a_database_that_falls_silent_is_given_up_within_half_a_minute(
+    installation: Installation, record_property: Record
+) -> None:
+    installation.holdings()
+    installation.network.cut(installation.database_site)
+    started = time.monotonic()
+
+    with pytest.raises(LedgerError):
+        installation.holdings()
+
+    seconds = time.monotonic() - started
+    record_property("measured", f"given up after {seconds:.0f} s")
+    assert seconds < 35
+
+
 class _Scenes:
     """What befalls the hosts, one after the other, while webhooks come."""
 
@@ -100,7 +118,7 @@ class _Scenes:
         self._well_again("a receiver cut off for 6 s", first)
 
     def _cut_off_the_holder_from_the_database(self) -> None:
-        """It still reaches the CRM, so what keeps it from writing is the trust in its lease."""
+        """Cut it off; it still reaches the CRM, so only the trust in its lease keeps it from it."""
         holder, epoch = self._all.holder(self._workers)
         before = holder.metric("connector_lease_lost_total")
         self._all.network.cut(holder.site, "data")
