@@ -37,6 +37,7 @@ SECTIONS: Final[dict[str, Commands]] = {
         "resync": (_AT + "resync", "Write records anew after a mapping was changed."),
         "resume": (_AT + "resume", "End a destination's pause now."),
         "replay": (_AT + "replay", "Process stored webhooks again; doubles nothing."),
+        "recover": (_AT + "recover", "Tell a ledger that it was restored from a backup."),
     },
 }
 """Every command, in the order of the help."""

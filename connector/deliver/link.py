@@ -51,7 +51,10 @@ async def match_contacts(
     )
     for contact, ids in zip(wanted, found, strict=True):
         free = tuple(crm_id for crm_id in ids if crm_id not in taken)
-        if len(free) == 1 or (free and destination.mapping.contact.on_many == "oldest"):
+        # A record of another contact of ours counts: what is left beside it may be a copy of that
+        # person's, whose phone this one has now. A phone alone does not tell.
+        alone = len(ids) == 1
+        if free and (alone or destination.mapping.contact.on_many == "oldest"):
             matches.adopt[contact.id] = free[0]
             taken.add(free[0])
         elif free and destination.mapping.contact.on_many == "review":

@@ -68,7 +68,8 @@ def plan_lane(
         plan.contact = contact
     elif contact.crm_id is None:
         return plan
-    _plan_messages(plan, rows, may_repeat=may_repeat, now=now)
+    linked = contact.crm_id is not None
+    _plan_messages(plan, rows, may_repeat=may_repeat, now=now, linked=linked)
     return plan
 
 
@@ -78,15 +79,22 @@ def _plan_messages(
     *,
     may_repeat: Callable[[Delivery], bool],
     now: datetime,
+    linked: bool,
 ) -> None:
-    """Take messages up to the first that is in doubt: that is what order means."""
+    """Take messages up to the first that is in doubt: that is what order means.
+
+    Those in doubt are looked up together: a look changes nothing, so it has no order. But some CRMs
+    are asked for a contact's records, so the contact has to be ``linked``.
+    """
+    held = False
     for row in rows:
         if row.record == "contact":
             continue
         if row.state == "in_flight" and not may_repeat(row):
-            plan.verify += [row] if _is_quiet(row, now) else []
-            return
-        plan.messages.append(row)
+            held = True
+            plan.verify += [row] if linked and _is_quiet(row, now) else []
+        elif not held:
+            plan.messages.append(row)
 
 
 def _is_remembered(row: Delivery, span: timedelta | None, now: datetime) -> bool:

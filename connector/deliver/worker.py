@@ -17,6 +17,7 @@ from connector.deliver.continuation import continue_conversations
 from connector.deliver.destination import Destination
 from connector.deliver.doubt import resolve_doubt
 from connector.deliver.probe import POLL, Probe
+from connector.deliver.restored import Aftermath
 from connector.deliver.send import Sender
 from connector.deliver.standing import DestinationStoppedError, Gatekeeper
 from connector.deliver.waves import Waves
@@ -38,6 +39,7 @@ from connector.ledger.lanes import (
 )
 from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
+from connector.ledger.restoration import Restoration, load_restoration
 from connector.ledger.succession import take_over
 from connector.model.record import RecordKind
 from connector.waiting import wait_for_any
@@ -65,6 +67,7 @@ class Worker:
         self._more = False
         self._taken_over: int | None = None
         """The epoch under which this worker sorted out what the last holder left."""
+        self._restoration: Restoration | None = None
 
     async def run(self, held: HeldLease, *, wake: asyncio.Event, stop: asyncio.Event) -> None:
         """Deliver until ``stop``. ``wake`` says that something was put on a lane."""
@@ -106,6 +109,7 @@ class Worker:
 
         def work(connection: Connection) -> tuple[dict[str, int], bool]:
             check_lease(connection, held.lease)
+            self._restoration = load_restoration(connection)
             now = self._ledger.now(connection)
             counts = take_over(
                 connection,
@@ -166,6 +170,10 @@ class Worker:
                 self._ledger, self._destination, claim, held=held, tuning=self._tuning
             )
             await continue_conversations(self._ledger, self._destination, claim, held=held)
+            if self._restoration is not None:
+                await Aftermath(self._ledger, self._destination, self._restoration, held=held).heed(
+                    claim
+                )
             links = await waves.write_contacts(claim)
             await waves.write_messages(claim, links)
         except DestinationStoppedError:

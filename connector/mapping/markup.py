@@ -43,6 +43,11 @@ def transcript(lines: Sequence[tuple[str, str, str]], *, omitted: str) -> Markup
     return Markup(f"<p>{BREAK.join(reversed(parts))}</p>")  # noqa: S704 - every part is escaped
 
 
+def line_text(time: str, speaker: str, text: str) -> str:
+    """Return the words of one line of a transcript."""
+    return f"{time} {speaker}: {_cut(text)}"
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 1]}…"
 

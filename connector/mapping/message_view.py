@@ -7,6 +7,7 @@ with it; phones and ids never pass the mask.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
@@ -108,6 +109,11 @@ class MessageView:
         return labels.of(self.text) if labels else ()
 
 
+def spoken_line(message: MessageView, zone: ZoneInfo) -> tuple[str, str, str]:
+    """Return a line of a transcript: the local time, who wrote, and what."""
+    return message.sent_at.astimezone(zone).strftime("%H:%M"), message.speaker, message.text
+
+
 class ConversationView:
     """``conversation`` in templates: the messages of one contact, one number and one local day."""
 
@@ -131,11 +137,7 @@ class ConversationView:
     @property
     def transcript_html(self) -> Markup:
         """All of it, a line each, with the local time and who wrote."""
-        zone = self._setting.time_zone
-        lines = [
-            (message.sent_at.astimezone(zone).strftime("%H:%M"), message.speaker, message.text)
-            for message in self._messages
-        ]
+        lines = [spoken_line(each, self._setting.time_zone) for each in self._messages]
         return transcript(lines, omitted=words_of(self._setting.language)["omitted"])
 
     @property

@@ -75,7 +75,7 @@ def _converse(contact: Contact) -> tuple[Message, ...]:
             wamid_hash=f"sample{contact.id}{place}",
             number=NUMBER.name,
             contact_id=contact.id,
-            conversation=f"{contact.id}:{NUMBER.name}:2026-11-24",
+            conversation=f"{contact.key}:{NUMBER.name}:2026-11-24",
             direction="in" if direction == "in" else "out",
             kind=kind,
             content=content,

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from connector.mapping.contact_view import ContactView
 from connector.mapping.labels import Labels
-from connector.mapping.message_view import ConversationView, MessageView
+from connector.mapping.markup import line_text
+from connector.mapping.message_view import ConversationView, MessageView, spoken_line
 from connector.mapping.models import Mapping
 from connector.mapping.rendered import Rendered
 from connector.mapping.schema import Schema
@@ -92,6 +93,15 @@ class Renderer:
             views, self._setting, key=key, conversation_id=ordered[0].conversation
         )
         return self._message.render({"conversation": view, "contact": who, "number": number})
+
+    def lines(self, messages: Sequence[Message], contact: Contact, *, number: Number) -> list[str]:
+        """Return each message, in the order given, as the line a transcript has of it, as text."""
+        who = self._view(contact, None, number)
+        views = [
+            MessageView(each, self._setting, key=None, contact=who, number=number)
+            for each in messages
+        ]
+        return [line_text(*spoken_line(view, self._setting.time_zone)) for view in views]
 
     def _view(self, contact: Contact, crm_id: str | None, number: Number) -> ContactView:
         return ContactView(contact, self._setting, crm_id=crm_id, country=number.country)

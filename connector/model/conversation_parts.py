@@ -21,6 +21,7 @@ _AROUND: Final = 150
 _LONGEST: Final = 50_000
 """Characters that one message counts at most: a longer one is cut when it is rendered."""
 _BREAK: Final = len("<br>")
+_CONTINUED: Final = re.compile(r"(?s)([^:~]*)(?:~(\d{1,6}))?(:.*)")
 _PART: Final = re.compile(r"(?s)(.*:\d{4}-\d{2}-\d{2})#(\d{1,6})")
 
 
@@ -33,6 +34,14 @@ def read_part_key(key: str) -> tuple[str, int]:
     """Return the conversation and the number of the part that a key means."""
     found = _PART.fullmatch(key)
     return (key, 1) if found is None else (found[1], int(found[2]))
+
+
+def continuation_key(conversation: str) -> str:
+    """Return the key of the conversation in which one goes on that can take no more messages."""
+    found = _CONTINUED.fullmatch(conversation)
+    if found is None:
+        raise ValueError("this is not the key of a conversation")
+    return f"{found[1]}~{int(found[2] or 1) + 1}{found[3]}"
 
 
 def split_conversation(messages: Sequence[Message]) -> list[list[Message]]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from connector.ledger.gaps import uncarried_messages
 from connector.ledger.markers import carrier_marker
 from connector.ledger.marks import sleeping_deliveries
+from connector.ledger.restoration import load_restoration
 from connector.ledger.sweeps import (
     MARKER_END,
     Held,
@@ -205,6 +206,9 @@ class Looking:
         rows = [row for row in rows if row.crm_id is not None]
         if not rows:
             return None
+        restoration = await ledger.read(load_restoration)
+        if restoration is not None:
+            rows = [restoration.distrust(row) for row in rows]
         names = self.names(record)
         crm_ids = [str(row.crm_id) for row in rows]
         current = await read_fields(self._courtesy, self._account, record, crm_ids, names)

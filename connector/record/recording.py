@@ -165,7 +165,11 @@ class _Recording:
                     wamid=event.wamid,
                     number=item.number.name,
                     contact_id=contact_id,
-                    conversation=self._conversation(contact_id, item.number.name, event.at),
+                    conversation=self._conversation(
+                        row.conversation.partition(":")[0] if person is None else person.key,
+                        item.number.name,
+                        event.at,
+                    ),
                     direction=event.direction,
                     kind=event.kind,
                     content=event.content,
@@ -195,7 +199,7 @@ class _Recording:
                 wamid=event.about,
                 number=item.number.name,
                 contact_id=person.stored_id,
-                conversation=self._conversation(person.stored_id, item.number.name, event.at),
+                conversation=self._conversation(person.key, item.number.name, event.at),
                 direction="out" if ours else "in",
                 sent_at=event.at,
             )
@@ -218,9 +222,13 @@ class _Recording:
         for row in self._rows.values():
             row.contact_id = moved.get(row.contact_id, row.contact_id)
 
-    def _conversation(self, contact_id: int, number: str, at: datetime) -> str:
+    def _conversation(self, who: str, number: str, at: datetime) -> str:
+        """Return the key of a conversation, from the contact's key.
+
+        Ids would be given to others after a backup was restored; the key comes from the person.
+        """
         day = at.astimezone(self._rules.time_zone).date()
-        return f"{contact_id}:{number}:{day}"
+        return f"{who}:{number}:{day}"
 
     def _put_on_lanes(self, resolution: Resolution) -> None:
         lanes = LaneWork(self._rules)

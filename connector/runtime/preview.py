@@ -236,7 +236,7 @@ def _message(
         wamid_hash=str(id_),
         number=number,
         contact_id=contact.id,
-        conversation=f"{contact.id}:{number}:{event.at.date()}",
+        conversation=f"{contact.key}:{number}:{event.at.date()}",
         direction=event.direction,
         kind=event.kind,
         content=event.content,

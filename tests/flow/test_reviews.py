@@ -97,6 +97,26 @@ def test_what_is_decided_of_ambiguous_contacts_lets_their_messages_flow(
     assert gone["error"]["message"] == f"there is no open review {used['id']}"
 
 
+def test_the_record_that_a_choice_left_over_is_not_taken_for_the_next_who_has_the_phone(
+    new_trial: NewTrial,
+) -> None:
+    trial = new_trial()
+    traffic = burst(1, 1, base=BASE, seed=34)
+    [person] = traffic.expected
+    [[chosen, left]] = ambiguous(trial, traffic).values()
+    start(trial, list(traffic.webhooks))
+    [review] = waiting_reviews(trial, 1)
+    trial.command("reviews", "resolve", str(review["id"]), "--use", chosen)
+    trial.wait_until_settled()
+
+    post(trial, [_says(Person("Somebody else", person.wa_id, "BR.900000000000003"), 1)])
+
+    opened = [each for each in waiting_reviews(trial, 1) if each["kind"] == "ambiguous"]
+    assert [[each["crm_id"] for each in item["candidates"]] for item in opened] == [[left]]
+    owners = [each["links"]["contacts"] for each in trial.crm.state()["communications"]]
+    assert owners == [[chosen]]
+
+
 def test_a_record_of_another_contact_can_not_be_chosen(new_trial: NewTrial) -> None:
     trial = new_trial()
     known, doubtful = burst(1, 1, base=BASE, seed=32), burst(1, 1, base=BASE, seed=33)

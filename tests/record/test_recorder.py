@@ -53,7 +53,7 @@ def test_a_text_becomes_a_contact_a_message_and_two_deliveries(book: Any, wire: 
     (message,) = book.messages
     assert message.content == {"text": "Oi"}
     assert (message.direction, message.kind, message.number) == ("in", "text", "Vendas")
-    assert message.conversation == f"{contact.id}:Vendas:2026-11-24"
+    assert message.conversation == f"{contact.key}:Vendas:2026-11-24"
     (person,) = book.deliveries("contact")
     assert (person.source_id, person.marker, person.position) == (str(contact.id), contact.key, 0)
     (written,) = book.deliveries("message")

@@ -536,7 +536,7 @@ def test_a_conversation_is_rendered_whole_whatever_the_order(tmp_path: Path) -> 
         "wait": 240,
         "start": NOW,
         "end": NOW + timedelta(minutes=8),
-        "id": "1:Vendas:2026-11-24",
+        "id": f"{FULL.contact.key}:Vendas:2026-11-24",
         "key": "wm_c",
         "labels": ["frete"],
         "subject": "WhatsApp · Ana Souza · Vendas",
