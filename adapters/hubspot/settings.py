@@ -33,6 +33,8 @@ _COOLDOWNS: Final[Mapping[str, timedelta]] = {
 }
 """By ``policyName``. A day's allowance ends at the account's midnight; asking again each hour costs
 a call and needs no time zone."""
+_CONTACT_TYPE: Final = "0-1"
+"""HubSpot's id of the object type, as its pages' addresses have it."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _MOVING: Final = 477
 _LONGEST_MOVE: Final = timedelta(hours=24)
@@ -85,6 +87,18 @@ class HubSpotSettings(AdapterSettings):
             budgets.lower("burst", limit=most - reserve, left=left - reserve)
         if (today := _number(response, "Daily")) is not None:
             budgets.lower("daily", limit=today, left=_number(response, "Daily-Remaining"))
+
+    def record_url(
+        self, record: str, crm_id: str, *, contact: str | None, account: str | None
+    ) -> str | None:
+        """Return a contact's page; a message is seen on the page of its contact, opened at it."""
+        if account is None:
+            return None
+        if record == "contact":
+            return f"{account}/record/{_CONTACT_TYPE}/{crm_id}"
+        if contact is None:
+            return None
+        return f"{account}/record/{_CONTACT_TYPE}/{contact}/?engagement={crm_id}"
 
     def refusal(self, response: httpx.Response) -> CrmAccessError:
         """Return what to raise for a 401, 402 or 403, naming scopes where HubSpot does."""

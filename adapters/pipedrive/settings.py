@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import ClassVar, Final
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -40,6 +41,7 @@ _DEAREST_CALL: Final = 20
 _NEARLY_OVER: Final = 100
 """Tokens below which what is left by the headers is believed for a short time only: our own count
 would hold until midnight UTC what may end any moment."""
+_COMPANIES: Final = ".pipedrive.com"
 _API_PATH: Final = re.compile(r"/(api(/v[12])?|v[12])$")
 _SCOPES: Final = (
     (re.compile(r"/(persons/search|itemSearch)"), "search:read"),
@@ -127,6 +129,24 @@ class PipedriveSettings(AdapterSettings):
             left=left,
             resets_in=FIRST_PROBE if left < _NEARLY_OVER else None,
         )
+
+    def record_url(
+        self, record: str, crm_id: str, *, contact: str | None, account: str | None
+    ) -> str | None:
+        """Return a person's page; activities and notes are seen on the page of their person."""
+        person = crm_id if record == "contact" else contact
+        company = self._company_url or account
+        return None if person is None or company is None else f"{company}/person/{person}"
+
+    @property
+    def _company_url(self) -> str | None:
+        """Return the company's own address, if that is the configured one."""
+        if not isinstance(self.base_url, str):
+            return None
+        host = urlsplit(self.base_url).hostname or ""
+        if not host.endswith(_COMPANIES) or host == f"api{_COMPANIES}":
+            return None
+        return f"https://{host}"
 
     def refusal(self, response: httpx.Response) -> CrmAccessError:
         """Return what to raise for a 401, 402 or 403, with the scope that such a call needs."""

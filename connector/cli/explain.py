@@ -32,7 +32,7 @@ def command(context: click.Context, id_: str) -> int:
     CRM. Exit status 1 if nobody knows it.
     """
     with ledger_of(context) as (config, ledger):
-        found = explain(ledger, id_, language=config.whatsapp.language)
+        found = explain(ledger, id_, config=config)
     if given(context).as_json:
         print_json(found)
     else:

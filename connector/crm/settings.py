@@ -122,6 +122,17 @@ class AdapterSettings(DestinationSettings):
             remedy="give the token the permissions that `connector check` lists",
         )
 
+    def record_url(
+        self, record: str, crm_id: str, *, contact: str | None, account: str | None
+    ) -> str | None:
+        """Return the page on which people see a record; ``None`` where the CRM has none we know.
+
+        ``record`` is ``contact``, ``message`` or ``conversation``, ``contact`` the id of the
+        contact it belongs to, ``account`` what ``Account.url`` was at the last look.
+        """
+        del record, crm_id, contact, account
+        return None
+
     def _token_url(self) -> str:
         if self.oauth is not None and self.oauth.token_url is not None:
             return self._check(reveal(self.oauth.token_url), "oauth.token_url")

@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, not_, or_, select
 
+from connector.ledger.accounts import JOB as ACCOUNT
 from connector.ledger.minutes import JOB as MINUTES
 from connector.ledger.runs import Run, load_runs
 from connector.ledger.schema import run
@@ -38,7 +39,9 @@ def recent_runs(
     states: Collection[str] | None = None,
 ) -> list[Run]:
     """Return runs and what people did, the newest first; ``before`` is an id to page by."""
-    noise = or_(run.c.job == MINUTES, *(run.c.job.startswith(prefix) for prefix in _NOT_WORK))
+    noise = or_(
+        run.c.job.in_((MINUTES, ACCOUNT)), *(run.c.job.startswith(prefix) for prefix in _NOT_WORK)
+    )
     query = select(run.c.id).where(not_(noise)).order_by(run.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(run.c.id < before)

@@ -1,7 +1,8 @@
 """``connector check``: steps one to three of an integration, a line for each thing looked at.
 
-Nothing is changed, here or in a CRM, unless a probe is asked for. The configuration itself is right
-by then: a wrong one is refused when it is read, with everything that is wrong.
+Nothing is changed in a CRM, unless a probe is asked for; the ledger keeps where people see each
+account. The configuration itself is right by then: a wrong one is refused when it is read, with
+everything that is wrong.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from connector.config.models import Config
 from connector.errors import ConfigError, LedgerError
+from connector.ledger.accounts import note_accounts
 from connector.ledger.ledger import Ledger
 from connector.runtime.callback_checks import check_receiver
 from connector.runtime.crm_checks import check_destination
@@ -96,6 +98,9 @@ async def _ask(
             report.promises[name] = looked_at.promise
             if looked_at.credential_ends_at is not None:
                 report.credentials[name] = looked_at.credential_ends_at
+            if looked_at.url is not None and ledger is not None:
+                now = ledger.query(ledger.now)
+                ledger.transact(note_accounts, {name: looked_at.url}, now=now)
 
 
 def _check_labels(config: Config) -> list[Finding]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from connector.config.models import Config
 from connector.deliver.destination import Destination
-from connector.errors import ConfigError, CrmError
+from connector.errors import ConfigError, CrmError, CrmThrottledError
 from connector.ledger.ledger import Ledger
 from connector.mapping.validate import validate_mapping
 from connector.model.record import Account, Change
@@ -29,6 +29,8 @@ class LookedAt:
     promise: str | None = None
     """``None`` where the CRM would have to be asked and can not be."""
     credential_ends_at: datetime | None = None
+    url: str | None = None
+    """Where people see the account."""
 
 
 async def check_destination(
@@ -49,8 +51,9 @@ async def check_destination(
     try:
         account = await destination.adapter.account()
     except (CrmError, ConfigError) as error:
-        found += [_refused(f"{name}.account", name, error), *_skipped(name)]
+        found += [_no_account(name, error), *_skipped(name)]
     else:
+        looked_at.url = account.url
         looked_at.credential_ends_at = account.credential_ends_at or _token_end(config, name)
         found += _judge_account(name, account)
         found += judge_end(
@@ -88,6 +91,17 @@ async def _probe(
     return await probe_destination(config, destination)
 
 
+def _no_account(name: str, error: CrmError | ConfigError) -> Finding:
+    """Say why an account could not be looked at. Used-up calls are no fault of its credentials."""
+    if isinstance(error, CrmThrottledError):
+        detail = f"no call is left for a look at the account: {error}"
+        return Finding(f"{name}.quota", "warn", detail, _WAIT, name)
+    return _refused(f"{name}.account", name, error)
+
+
+_WAIT: Final = "wait until it returns, or find what else spends it; nothing is lost meanwhile"
+
+
 def _refused(what: str, destination: str, error: CrmError | ConfigError) -> Finding:
     remedy = error.remedy or "see that base_url is right and that the CRM can be reached from here"
     return Finding(what, "fail", str(error), remedy, destination)
@@ -119,7 +133,7 @@ def _judge_account(name: str, account: Account) -> Iterator[Finding]:
                 f"{name}.quota",
                 "warn",
                 f"nothing of {budget} is left",
-                "wait until it returns, or find what else spends it; nothing is lost meanwhile",
+                _WAIT,
                 name,
             )
     yield from _judge_version(name, account)

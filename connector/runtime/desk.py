@@ -28,6 +28,7 @@ from connector.ledger.stories import find_story, message_story
 from connector.ledger.threads import Entry, newest_messages
 from connector.runtime.explanation import hash_wamid, tell_story
 from connector.runtime.letters import letter_json
+from connector.runtime.places import Places
 from connector.runtime.resumption import resume_destination
 from connector.runtime.reviews import find_review, resolve_review, review_json
 from connector.runtime.status import advise
@@ -103,9 +104,10 @@ class LedgerDesk:
 
         def take(connection: Connection) -> dict[str, Any]:
             reviews = open_reviews(connection, limit=PAGE)
+            places = Places.of(connection, self.config)
             return {
                 "total": count_open_reviews(connection),
-                "items": [review_json(each) for each in reviews],
+                "items": [review_json(each, places) for each in reviews],
             }
 
         return await self.ledger.read(take)
@@ -149,8 +151,7 @@ class LedgerDesk:
             story = message_story(connection, message_id)
             if story is None:
                 return None
-            language = self.config.whatsapp.language
-            return tell_story(connection, story, given=str(message_id), language=language)
+            return tell_story(connection, story, given=str(message_id), config=self.config)
 
         return await self.ledger.read(take)
 
@@ -161,8 +162,7 @@ class LedgerDesk:
             story = find_story(connection, key, wamid_hash=lambda _: "")
             if story is None or story.contact.key != key:
                 return None
-            language = self.config.whatsapp.language
-            told = tell_story(connection, story, given=key, language=language)
+            told = tell_story(connection, story, given=key, config=self.config)
             messages = newest_messages(connection, story.contact.id, limit=_MESSAGES)
             return told | {"messages": [_entry_json(each) for each in messages]}
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from connector.config.models import Config
 from connector.ledger.deliveries import IN_DOUBT
 from connector.ledger.destinations import Standing, load_standings
 from connector.ledger.ledger import Ledger
@@ -19,6 +20,7 @@ from connector.ledger.stories import DeliveryStory, Story, find_story
 from connector.mapping.text import message_text
 from connector.model.codes import explain_code
 from connector.model.message import UNSEEN
+from connector.runtime.places import Places
 from connector.runtime.times import parse_rfc3339, rfc3339, span
 
 _ID: Final = re.compile(r"(?<!reviews resolve )\bID\b")
@@ -39,24 +41,35 @@ class _Around:
 
     deliveries: Sequence[DeliveryStory]
     standings: Mapping[str, Standing]
+    places: Places
     now: datetime
 
+    def contact_of(self, row: DeliveryStory) -> str | None:
+        """Return the CRM's id of the contact that a record belongs to."""
+        return next(
+            (
+                each.crm_id
+                for each in self.deliveries
+                if each.destination == row.destination and each.record == "contact"
+            ),
+            None,
+        )
 
-def explain(ledger: Ledger, given: str, *, language: str) -> dict[str, Any]:
+
+def explain(ledger: Ledger, given: str, *, config: Config) -> dict[str, Any]:
     """Return the story of an id as ``explain --json`` prints it.
 
-    ``given`` is a message id, phone, user id, our key, or the id of a record in a CRM;
-    ``language`` is that of the words that stand for media.
+    ``given`` is a message id, phone, user id, our key, or the id of a record in a CRM.
     """
-    return ledger.query(_explain, given, wamid_hash=hash_wamid(ledger, given), language=language)
+    return ledger.query(_explain, given, wamid_hash=hash_wamid(ledger, given), config=config)
 
 
 def _explain(
-    connection: Connection, given: str, *, wamid_hash: str, language: str
+    connection: Connection, given: str, *, wamid_hash: str, config: Config
 ) -> dict[str, Any]:
     story = find_story(connection, given, wamid_hash=lambda _: wamid_hash)
     if story is not None:
-        return tell_story(connection, story, given=given, language=language)
+        return tell_story(connection, story, given=given, config=config)
     return {
         "id": given,
         "found": False,
@@ -69,16 +82,21 @@ def _explain(
 
 
 def tell_story(
-    connection: Connection, story: Story, *, given: str, language: str
+    connection: Connection, story: Story, *, given: str, config: Config
 ) -> dict[str, Any]:
     """Return what ``explain --json`` prints of a story that was found as ``given``."""
-    around = _Around(story.deliveries, load_standings(connection), datetime.now(UTC))
+    around = _Around(
+        story.deliveries,
+        load_standings(connection),
+        Places.of(connection, config),
+        datetime.now(UTC),
+    )
     return {
         "id": given,
         "found": True,
         "kind": story.kind,
         "contact": _contact(story),
-        "message": _message(story, language=language),
+        "message": _message(story, language=config.whatsapp.language),
         "deliveries": [_delivery(each, around) for each in story.deliveries],
         "story": _events(story),
     }
@@ -132,7 +150,9 @@ def _delivery(row: DeliveryStory, around: _Around) -> dict[str, Any]:
         "next": step.next,
         "next_at": rfc3339(step.at),
         "crm_id": row.crm_id,
-        "crm_url": None,
+        "crm_url": around.places.url(
+            row.destination, row.record, row.crm_id, contact=around.contact_of(row)
+        ),
         "attempts": row.attempts,
         "queued_at": rfc3339(row.queued_at),
         "sent_at": rfc3339(row.sent_at),
@@ -243,6 +263,8 @@ def tell(explanation: Mapping[str, Any], *, now: datetime) -> list[str]:
     for row in explanation["deliveries"]:
         what = f"{row['destination']}: the {row['record']}"
         lines.append(f"{what} {_state_words(row)}")
+        if row["crm_url"]:
+            lines.append(f"    see it: {row['crm_url']}")
         if row["cause"]:
             lines.append(f"    why: {row['cause']}")
         if row["last_answer"]:

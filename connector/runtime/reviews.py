@@ -17,6 +17,7 @@ from connector.model.contact import Contact
 from connector.model.record import JsonScalar
 from connector.record.verdict import Verdict, decide_recycled
 from connector.runtime.building import build_destination
+from connector.runtime.places import Places
 from connector.runtime.times import rfc3339
 
 MATCHES: Final = ("create", "skip")
@@ -26,15 +27,21 @@ VERDICTS: Final = ("same", "different")
 _LIST: Final = "`connector reviews list` shows those that are open"
 
 
-def review_json(review: Review) -> dict[str, Any]:
-    """Return one item of ``reviews list --json``."""
+def review_json(review: Review, places: Places | None = None) -> dict[str, Any]:
+    """Return one item of ``reviews list --json``; ``places`` knows the candidates' pages."""
     return {
         "id": review.id,
         "kind": review.kind,
         "destination": review.destination,
         "contact": review.contact,
         "candidates": [
-            {"crm_id": each.get("crm_id"), "url": None, "contact": each.get("contact")}
+            {
+                "crm_id": each.get("crm_id"),
+                "url": places.url(review.destination, "contact", each.get("crm_id"))
+                if places
+                else None,
+                "contact": each.get("contact"),
+            }
             for each in review.candidates
         ],
         "waiting": review.waiting,
@@ -65,7 +72,7 @@ def show_review(config: Config, ledger: Ledger, review: Review) -> dict[str, Any
     """
     ours = [each["contact_id"] for each in review.candidates if "contact_id" in each]
     people = ledger.query(load_contacts, [review.contact_id, *ours])
-    shown = review_json(review) | {
+    shown = review_json(review, ledger.query(Places.of, config)) | {
         "about": _person(people.get(review.contact_id)),
         "note": None,
     }
