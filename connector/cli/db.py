@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from connector.cli.answers import print_json, say, words
-from connector.cli.examples import ExampledCommand
+from connector.cli.examples import ExampledCommand, ExampledGroup
 from connector.cli.options import config_option, given, json_option
-from connector.cli.session import config_of
+from connector.cli.session import config_of, require_known
 from connector.runtime.upkeep import (
     back_up,
     current_revision,
@@ -18,7 +18,11 @@ from connector.runtime.upkeep import (
 )
 
 
-@click.group(short_help="Look after the ledger: its schema and its backups.")
+@click.group(
+    cls=ExampledGroup,
+    short_help="Look after the ledger: its schema and its backups.",
+    examples=["connector db check", "connector db backup copies/connector.db"],
+)
 def command() -> None:
     """Look after the ledger: its schema and its backups."""
 
@@ -50,9 +54,7 @@ def downgrade(context: click.Context, revision: str) -> None:
 
 
 def _require_known(revision: str) -> None:
-    known = known_revisions()
-    if revision not in {*known, "head"}:
-        raise click.BadParameter(f"there is no revision {revision!r}, only {', '.join(known)}")
+    require_known(revision, [*known_revisions(), "head"], what="revision")
 
 
 def _tell_move(before: str | None, after: str | None, copy: Path | None) -> None:
@@ -109,7 +111,7 @@ def backup(context: click.Context, file: Path) -> None:
     PostgreSQL is backed up with its own tools.
     """
     if file.exists():
-        raise click.BadParameter(f"{file} exists already: name a file that does not")
+        raise click.UsageError(f"{file} exists already: name a file that does not")
     size = back_up(config_of(context), file)
     if given(context).as_json:
         print_json({"file": str(file), "bytes": size})

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from connector.cli.answers import add_row, print_json, say, table, words
-from connector.cli.examples import ExampledCommand
-from connector.cli.options import F, config_option, given, json_option
-from connector.cli.session import ledger_of
+from connector.cli.examples import ExampledCommand, ExampledGroup
+from connector.cli.options import F, config_option, given, json_option, limit_option
+from connector.cli.session import ledger_of, require_heard_of
 from connector.cli.values import Length
 from connector.errors import ConnectorError
 from connector.ledger.dead_letters import (
@@ -25,7 +25,15 @@ from connector.runtime.letters import Anew, letter_json, render_anew
 from connector.runtime.times import ago, parse_rfc3339
 
 
-@click.group(short_help="See, retry or give up what waits for a person.")
+@click.group(
+    cls=ExampledGroup,
+    short_help="See, retry or give up what waits for a person.",
+    examples=[
+        "connector dead-letters list",
+        "connector dead-letters show 17",
+        "connector dead-letters retry 17",
+    ],
+)
 def command() -> None:
     """See, retry or give up what waits for a person.
 
@@ -53,7 +61,7 @@ def _filter_options(function: F) -> F:
     ],
 )
 @_filter_options
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
+@limit_option
 @config_option
 @json_option
 @click.pass_context
@@ -67,7 +75,8 @@ def list_(
 ) -> None:
     """List dead letters, the oldest first."""
     which = _filter(destination, code, older_than)
-    with ledger_of(context) as (_, ledger):
+    with ledger_of(context) as (config, ledger):
+        require_heard_of(config, ledger, destination)
         total = ledger.query(count_dead_letters, which)
         letters = ledger.query(list_dead_letters, which, limit=limit)
     found = {"total": total, "items": [letter_json(letter) for letter in letters]}
@@ -194,7 +203,8 @@ def retry(
 ) -> int:
     """Give dead letters another try; one in doubt is looked up in the CRM first."""
     which = _chosen(ids, _filter(destination, code, older_than), everything=everything)
-    with ledger_of(context) as (_, ledger):
+    with ledger_of(context) as (config, ledger):
+        require_heard_of(config, ledger, destination)
         count = ledger.transact(retry_dead_letters, which, actor=actor(), now=datetime.now(UTC))
     return _tell_change(context, "retried", count, ids)
 

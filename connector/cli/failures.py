@@ -67,7 +67,8 @@ def describe(error: Exception) -> Failure:
         case click.ClickException():
             return Failure("usage", error.format_message(), _usage_remedy(error))
         case ConfigError():
-            return Failure("config", _count(error.problems), error.remedy, error.problems)
+            remedy = error.remedy or "mend what is named above, and try again"
+            return Failure("config", _count(error.problems), remedy, error.problems)
         case ConnectorError():
             return Failure(_kind(error), str(error), error.remedy)
         case OSError() if error.strerror:

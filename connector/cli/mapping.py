@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from connector.cli.answers import add_row, print_json, say, table, words
-from connector.cli.examples import ExampledCommand
+from connector.cli.examples import ExampledCommand, ExampledGroup
 from connector.cli.options import config_option, given, json_option
 from connector.errors import ConfigError
 from connector.runtime.fixtures import mappings_with_examples, run_examples
@@ -16,7 +16,11 @@ from connector.runtime.opening import open_config
 from connector.runtime.preview import Setting, preview_mapping
 
 
-@click.group(short_help="Try out what a mapping makes of a message.")
+@click.group(
+    cls=ExampledGroup,
+    short_help="Try out what a mapping makes of a message.",
+    examples=["connector mapping preview hubspot", "connector mapping test"],
+)
 def command() -> None:
     """Try out what a mapping makes of a message."""
 

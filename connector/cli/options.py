@@ -46,6 +46,18 @@ def json_option(function: F) -> F:
     )(function)
 
 
+def limit_option(function: F) -> F:
+    """Take ``--limit N``, of a list."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        default=100,
+        show_default=True,
+        metavar="N",
+        help="Show so many at most.",
+    )(function)
+
+
 def _keep_config(context: click.Context, _option: click.Parameter, value: Path | None) -> None:
     if value is not None:
         given(context).config_file = value

@@ -11,7 +11,7 @@ from connector.cli.answers import add_row, print_json, say, table, words
 from connector.cli.examples import ExampledCommand
 from connector.cli.options import config_option, given, json_option
 from connector.cli.progress import progress
-from connector.cli.session import ledger_of, require_destination
+from connector.cli.session import ledger_of, require_destination, require_known
 from connector.cli.values import Moment
 from connector.config.models import Config
 from connector.ledger.ledger import Ledger
@@ -62,6 +62,8 @@ def command(
     The running daemon does the work, and this command waits for it; where none runs, this command
     does it. With --dry-run nothing is changed, and each record is shown as it is and would be.
     """
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--since is not before --until: no message could be between them")
     with ledger_of(context) as (config, ledger):
         names = list(config.destinations)
         if destination is not None:
@@ -96,16 +98,16 @@ def command(
 def _contact(ledger: Ledger, given_id: str) -> int:
     found = ledger.query(find_contact, given_id)
     if found is None:
-        raise click.BadParameter(f"nobody is known by {given_id!r}", param_hint="--contact")
+        raise click.UsageError(
+            f"nobody is known by {given_id!r}; --contact takes our key, a phone or a user id"
+        )
     return found
 
 
 def _numbers(config: Config, names: tuple[str, ...]) -> frozenset[str] | None:
     known = {number.name for number in config.whatsapp.numbers}
     for name in names:
-        if name not in known:
-            there = ", ".join(sorted(known))
-            raise click.BadParameter(f"{name!r} is no number; there is {there}")
+        require_known(name, known, what="number")
     return frozenset(names) or None
 
 

@@ -8,16 +8,21 @@ from typing import Any
 import click
 
 from connector.cli.answers import add_row, print_json, say, table, words
-from connector.cli.examples import ExampledCommand
-from connector.cli.options import config_option, given, json_option
-from connector.cli.session import ledger_of
+from connector.cli.examples import ExampledCommand, ExampledGroup
+from connector.cli.options import config_option, given, json_option, limit_option
+from connector.cli.session import ledger_of, require_heard_of
 from connector.ledger.reviews import count_open_reviews, open_reviews
 from connector.runtime.actor import actor
+from connector.runtime.places import Places
 from connector.runtime.reviews import find_review, resolve_review, review_json, show_review
 from connector.runtime.times import ago, parse_rfc3339
 
 
-@click.group(short_help="Decide who is who where that can not be known.")
+@click.group(
+    cls=ExampledGroup,
+    short_help="Decide who is who where that can not be known.",
+    examples=["connector reviews list", "connector reviews show 3"],
+)
 def command() -> None:
     """Decide who is who where that can not be known.
 
@@ -33,16 +38,18 @@ def command() -> None:
 )
 @click.option("--destination", metavar="NAME", help="Of this destination.")
 @click.option("--kind", type=click.Choice(["ambiguous", "recycled_number"]), help="Of this kind.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
+@limit_option
 @config_option
 @json_option
 @click.pass_context
 def list_(context: click.Context, *, destination: str | None, kind: str | None, limit: int) -> None:
     """List what waits for a decision, the oldest first."""
-    with ledger_of(context) as (_, ledger):
+    with ledger_of(context) as (config, ledger):
+        require_heard_of(config, ledger, destination)
         total = ledger.query(count_open_reviews, kind=kind, destination=destination)
         reviews = ledger.query(open_reviews, kind=kind, destination=destination, limit=limit)
-    found = {"total": total, "items": [review_json(each) for each in reviews]}
+        places = ledger.query(Places.of, config)
+    found = {"total": total, "items": [review_json(each, places) for each in reviews]}
     if given(context).as_json:
         print_json(found)
     else:

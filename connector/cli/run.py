@@ -4,7 +4,7 @@ import click
 
 from connector.cli.examples import ExampledCommand
 from connector.cli.options import config_option
-from connector.cli.session import config_of
+from connector.cli.session import config_of, require_known
 from connector.runtime.logs import configure_logging
 from connector.runtime.supervisor import ROLES, run_daemon
 
@@ -36,7 +36,6 @@ def _read_roles(only: str | None) -> tuple[str, ...]:
     if only is None:
         return ROLES
     wanted = tuple(role.strip() for role in only.split(","))
-    unknown = [role for role in wanted if role not in ROLES]
-    if unknown:
-        raise click.BadParameter(f"there is no role {unknown[0]!r}, only {', '.join(ROLES)}")
+    for role in wanted:
+        require_known(role, ROLES, what="role")
     return wanted

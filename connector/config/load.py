@@ -16,6 +16,7 @@ from connector.errors import ConfigError, Problem
 
 _VARIABLE: Final = "CONNECTOR_CONFIG"
 _REMEDY: Final = "run `connector init` to make one, or name it with --config FILE"
+_LET_READ: Final = "let the user that runs the connector read the file; `ls -l` says who may"
 _MEND: Final = "mend the file, then run `connector check`"
 _DESTINATION_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
@@ -86,10 +87,11 @@ def _read(path: Path) -> str:
         raise ConfigError([Problem(str(path), "", "does not exist")], remedy=_REMEDY) from None
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
-        raise ConfigError([Problem(str(path), "", what)]) from None
+        raise ConfigError([Problem(str(path), "", what)], remedy=_LET_READ) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError([Problem(str(path), "", "is not text in UTF-8", line=line)]) from None
+        problem = Problem(str(path), "", "is not text in UTF-8", line=line)
+        raise ConfigError([problem], remedy="save the file as UTF-8") from None
 
 
 def _parse(source: str, *, file: str) -> dict[str, Any]:

@@ -211,7 +211,7 @@ def as_ledger_error(error: SQLAlchemyError) -> LedgerError:
     """Say what is wrong with the database without repeating a statement's values."""
     original: Any = getattr(error, "orig", None) or error
     text = str(original).splitlines()[0] if str(original) else type(original).__name__
-    kind, remedy = "gone", "check that the database runs and that its address is right"
+    kind, remedy = "gone", "check that the database runs and that ledger.url is right"
     if "locked" in text or "busy" in text:
         kind, remedy = "busy", "another program holds the database file; close it"
     elif "full" in text:
@@ -220,6 +220,10 @@ def as_ledger_error(error: SQLAlchemyError) -> LedgerError:
         kind, remedy = "io", "make the database writable for this user"
     elif "disk I/O" in text or "malformed" in text:
         kind, remedy = "io", "check the disk, then restore a backup (see the runbook)"
+    elif "not a database" in text:
+        kind, remedy = "io", "name another file in ledger.url, or restore a backup there"
+    elif "FATAL" in text and ("does not exist" in text or "password" in text):
+        remedy = "name a user and a database that there are in ledger.url, and PGPASSWORD if needed"
     elif "no such table" in text or "does not exist" in text or "no such column" in text:
         kind, remedy = "schema", "run `connector db upgrade`"
     metrics.DB_ERRORS.labels(kind).inc()

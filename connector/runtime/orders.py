@@ -16,7 +16,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.runs import Run, load_runs, order_run, take_page, withdraw_runs
 from connector.runtime.actor import actor
 from connector.runtime.sweeping import Holder
-from connector.runtime.wiring import Build, process_name
+from connector.runtime.wiring import Build, process_name, register_destinations
 
 _LOOK_EVERY: Final = 0.1
 
@@ -42,6 +42,7 @@ async def order_and_wait(
     ``delivers`` is whether this process, should it be the one that carries them out, also delivers
     meanwhile: what is put right is written by delivery. If waiting is given up, so are the runs.
     """
+    register_destinations(ledger, config)  # the daemon does, but there may never have been one
     stop = asyncio.Event()
     build = Build.of(config, ledger)
     holders = [

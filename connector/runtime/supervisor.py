@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 import uvloop
+from sqlalchemy.exc import SQLAlchemyError
 
 from connector.config.models import Config
 from connector.errors import LedgerError
@@ -20,7 +21,7 @@ from connector.ledger import migrate
 from connector.ledger.engine import hold_file
 from connector.ledger.keeper import HeldLease, hold
 from connector.ledger.leases import void_leases
-from connector.ledger.ledger import Ledger
+from connector.ledger.ledger import Ledger, as_ledger_error
 from connector.runtime.private import serve_private
 from connector.runtime.public import Intake
 from connector.runtime.scheduling import LEASE as SCHEDULE_LEASE
@@ -52,7 +53,10 @@ def run_daemon(config: Config, *, roles: Collection[str] = ROLES) -> None:
     try:
         ledger = open_ledger(config, role="daemon")
         try:
-            prepare_ledger(ledger, config)
+            try:
+                prepare_ledger(ledger, config)
+            except SQLAlchemyError as error:
+                raise as_ledger_error(error) from error
             uvloop.run(Daemon(config, ledger, roles=roles).run())
         finally:
             ledger.close()

@@ -184,7 +184,9 @@ def test_dead_letters_are_listed_shown_retried_and_given_up(
     assert shell.json("dead-letters", "list", "--code", "rejected")["total"] == 3
     assert shell.json("dead-letters", "list", "--code", "in_doubt")["total"] == 0
     assert shell.json("dead-letters", "list", "--older-than", "1h")["total"] == 0
-    assert shell.json("dead-letters", "list", "--destination", "other")["total"] == 0
+    assert shell.json("dead-letters", "list", "--destination", "hubspot")["total"] == 3
+    unknown = shell.json("dead-letters", "list", "--destination", "other", status=2)
+    assert unknown["error"]["kind"] == "usage"
     words = shell.words("dead-letters", "list")
     assert "lifecyclestage" in words
     assert "The CRM refused this record for what it says." in words
@@ -272,7 +274,18 @@ def test_a_destination_that_is_not_configured_is_wrong_usage(
     trial = new_trial(set_up=False)
     for typed in (["resume", "hubspt"], ["check", "hubspt"], ["setup", "hubspt"]):
         assert main([*typed, "--config", str(trial.config)]) == 2
-        assert "'hubspt' is no destination; there is hubspot" in capsys.readouterr().err
+        told = "there is no destination 'hubspt', only hubspot; did you mean 'hubspot'?"
+        assert told in capsys.readouterr().err
+
+
+def test_a_resync_needs_no_daemon_to_have_run_before(
+    new_trial: NewTrial, trial_ledger: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial = new_trial(ledger_url=trial_ledger)
+    shell = Shell(trial, capsys)
+    shell.words("db", "upgrade")
+    assert shell.json("resync")["selected"] == 0
+    assert shell.json("resync", "--dry-run")["selected"] == 0
 
 
 def _parked(trial: Trial) -> int:

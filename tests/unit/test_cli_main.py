@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from connector.cli.examples import ExampledCommand
+from connector.cli.examples import ExampledCommand, ExampledGroup
 from connector.cli.failures import describe
 from connector.cli.main import SECTIONS, cli, main
 from connector.errors import (
@@ -83,6 +83,18 @@ def test_the_help_of_every_command_shows_its_examples(
     command = LEAVES[name]
     assert isinstance(command, ExampledCommand)
     assert all(f"  {example}\n" in out for example in command.examples)
+
+
+def test_every_group_has_help_and_examples_of_its_own_commands() -> None:
+    context = click.Context(cli, info_name="connector")
+    groups = {name: cli.get_command(context, name) for name in NAMES}
+    for name, group in groups.items():
+        if isinstance(group, click.Group):
+            assert isinstance(group, ExampledGroup)
+            assert group.help
+            for example in group.examples:
+                assert shlex.split(example)[:2] == ["connector", name]
+                assert shlex.split(example)[2] in group.commands
 
 
 READING = {
