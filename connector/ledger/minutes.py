@@ -5,14 +5,15 @@ reads a row an hour and nothing is counted over all messages. ``run`` rows again
 ``minutes``, ``tick`` the hour, ``destination`` empty for what came in. They go with old ticks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from connector.ledger.schema import delivery, message, run
+from connector.ledger.schema import delivery, message, run, webhook
 from connector.model.message import UNSEEN
 
 JOB: Final = "minutes"
@@ -20,7 +21,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
 _GAP: Final = timedelta(minutes=3)
-"""After a longer pause nobody knows in which minute what came in meanwhile did."""
+"""After a longer pause the chart has a gap; what came in meanwhile is not one minute's peak."""
+_REMEMBERED: Final = 5000
+"""So many of the newest messages are looked at again: a status may come before its message."""
 
 
 @dataclass(slots=True)
@@ -46,13 +49,22 @@ def note_minute(
     ``oldest`` is when the oldest live work of a destination was queued, where there is any.
     """
     minute = _floor(now, _MINUTE)
-    newest: int = connection.execute(select(func.max(message.c.id))).scalar_one() or 0
     before = _last_look(connection, now)
-    seen, looked_at = before or (newest, None)
-    received = _taken_in(connection, after=seen) if looked_at else 0
+    looked_at = None if before is None else before.at
+    newest: int = connection.execute(select(func.max(message.c.id))).scalar_one() or 0
+    received = 0
+    if before is None:
+        for earlier, count in _lately(connection, newest, since=now - _GAP):
+            if earlier < minute:
+                _add(connection, earlier, count)
+            else:
+                received = count
+    else:
+        received = _taken_in(connection, before, newest)
     hour = _Hour.open(connection, "", minute)
     hour.add("received", minute, received)
-    hour.save(connection, cursor={"message": newest, "at": now.isoformat()})
+    unseen = _unseen(connection, newest - _REMEMBERED, newest)
+    hour.save(connection, cursor={"message": newest, "unseen": unseen, "at": now.isoformat()})
     for name in destinations:
         waited = max((now - oldest[name]) / timedelta(seconds=1), 0.0) if name in oldest else 0.0
         if looked_at is not None and _floor(looked_at, _MINUTE) < minute:
@@ -87,7 +99,18 @@ def load_minutes(connection: Connection, *, since: datetime) -> Minutes:
     return minutes
 
 
-def _last_look(connection: Connection, now: datetime) -> tuple[int, datetime] | None:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was known at the last look."""
+
+    message: int
+    """The newest message's id."""
+    unseen: int
+    """Messages of which only a status had come, among the last ones."""
+    at: datetime
+
+
+def _last_look(connection: Connection, now: datetime) -> _Look | None:
     row = connection.execute(
         select(run.c.cursor)
         .where(run.c.job == JOB, run.c.destination == "", run.c.tick >= now - _HOUR - _GAP)
@@ -97,13 +120,51 @@ def _last_look(connection: Connection, now: datetime) -> tuple[int, datetime] | 
     if row is None or not row.cursor:
         return None
     looked_at = datetime.fromisoformat(row.cursor["at"])
-    return (row.cursor["message"], looked_at) if now - looked_at < _GAP else None
+    if now - looked_at >= _GAP:
+        return None
+    return _Look(row.cursor["message"], row.cursor.get("unseen", 0), looked_at)
 
 
-def _taken_in(connection: Connection, *, after: int) -> int:
-    return connection.execute(
-        select(func.count()).where(message.c.id > after, message.c.kind != UNSEEN)
+def _taken_in(connection: Connection, before: _Look, newest: int) -> int:
+    """Count the messages that came, and those whose status had come before them."""
+    new: int = connection.execute(
+        select(func.count()).where(
+            message.c.id > before.message, message.c.id <= newest, message.c.kind != UNSEEN
+        )
     ).scalar_one()
+    still_unseen = _unseen(connection, before.message - _REMEMBERED, before.message)
+    return new + max(before.unseen - still_unseen, 0)
+
+
+def _unseen(connection: Connection, after: int, until: int) -> int:
+    """Count the messages of a range of ids of which only a status has come."""
+    return connection.execute(
+        select(func.count()).where(
+            message.c.id > after, message.c.id <= until, message.c.kind == UNSEEN
+        )
+    ).scalar_one()
+
+
+def _lately(
+    connection: Connection, newest: int, *, since: datetime
+) -> Iterator[tuple[datetime, int]]:
+    """Yield how many messages came by minute, where nobody has counted them yet."""
+    rows = connection.execute(
+        select(webhook.c.received_at)
+        .select_from(message.join(webhook, webhook.c.id == message.c.webhook_id))
+        .where(
+            message.c.id > newest - _REMEMBERED,
+            message.c.kind != UNSEEN,
+            webhook.c.received_at > since,
+        )
+    ).scalars()
+    yield from sorted(Counter(_floor(at, _MINUTE) for at in rows).items())
+
+
+def _add(connection: Connection, minute: datetime, count: int) -> None:
+    hour = _Hour.open(connection, "", minute)
+    hour.add("received", minute, count)
+    hour.save(connection)
 
 
 def _written(connection: Connection, destination: str, minute: datetime) -> int:

@@ -1,6 +1,6 @@
 """What fires, when it is over, and what is owed: one look after the other at a real ledger."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.minutes import Minutes, load_minutes
 from connector.ledger.notices import Notice, store_notices
 from connector.model.alerts import Alert
+from connector.model.message import UNSEEN
 from connector.runtime.watching import Watch
 
 START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -59,7 +60,7 @@ def budgets() -> dict[str, dict[str, BudgetState]]:
 @pytest.fixture
 def look(
     ledger: Ledger, config: Config, budgets: dict[str, dict[str, BudgetState]]
-) -> Iterator[Look]:
+) -> Look:
     """Return a function that looks once and returns what fires."""
     watch = Watch(config, ledger, budgets=lambda: budgets)
 
@@ -342,7 +343,7 @@ def test_each_minute_keeps_what_came_in_and_what_was_written(
 
     first, second = START, START + timedelta(minutes=1)
     minutes = ledger.query(load_minutes, since=START - timedelta(hours=1))
-    assert minutes.received == {first: 5, second: 0}
+    assert minutes.received == {first: 6, second: 0}
     assert minutes.synced == {first: 1, second: 0}
     assert minutes.lag == {first: 0.0, second: 0.0}
 
@@ -370,8 +371,41 @@ def test_a_pause_of_the_watch_is_a_gap_and_no_peak(
     look()
 
     minutes: Minutes = ledger.query(load_minutes, since=START)
-    assert minutes.received == {START: 0, START + timedelta(minutes=10): 0}
+    assert minutes.received == {START: 1, START + timedelta(minutes=10): 0}
     assert rows.message
+
+
+def test_what_came_before_the_first_look_counts_in_its_own_minute(
+    ledger: Ledger, look: Look, rows: Any, clock: HandClock
+) -> None:
+    _messages(ledger, 3)
+    clock.move(seconds=70)
+    look()
+
+    minutes = ledger.query(load_minutes, since=START)
+    assert minutes.received == {START: 4, START + timedelta(minutes=1): 0}
+    assert rows.message
+
+
+def test_a_message_whose_status_came_first_counts_when_it_comes(
+    ledger: Ledger, look: Look, rows: Any, clock: HandClock
+) -> None:
+    _change_kind(ledger, UNSEEN)
+    look()
+    clock.move(seconds=70)
+    _change_kind(ledger, "text")
+    look()
+    clock.move(seconds=10)
+    look()
+
+    minutes = ledger.query(load_minutes, since=START)
+    assert minutes.received == {START: 0, START + timedelta(minutes=1): 1}
+    assert rows.message
+
+
+def _change_kind(ledger: Ledger, kind: str) -> None:
+    with ledger.engine.begin() as connection:
+        connection.execute(update(schema.message).values(kind=kind))
 
 
 def _due(ledger: Ledger, moment: datetime) -> None:
