@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_what_is_kept_answers_until_it_is_ended(
     assert process.wait(30) == 0
     assert (folder / "config.toml").is_file()
     for url in (urls["crm_page"], urls["dashboard"]):
-        wait_until(lambda url=url: _is_silent(url), seconds=10, what=f"{url} is silent")
+        wait_until(partial(_is_silent, url), seconds=10, what=f"{url} is silent")
 
 
 def _is_silent(url: str) -> bool:

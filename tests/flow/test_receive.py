@@ -341,7 +341,7 @@ async def test_a_stored_event_is_counted_with_its_size_and_duration(
     sqlite_ledger: Ledger,
 ) -> None:
     body = text_message()
-    names = (
+    names: tuple[tuple[str, dict[str, str]], ...] = (
         ("connector_webhook_requests_total", {"code": "200"}),
         ("connector_webhook_body_bytes_count", {}),
         ("connector_webhook_body_bytes_sum", {}),

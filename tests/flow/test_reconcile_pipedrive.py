@@ -55,8 +55,8 @@ def test_conversations_are_restored_healed_and_left_deleted_and_people_are_follo
     trial.crm.order("delete", {"type": "persons", "id": persons[39]["id"]})
     for number, each in enumerate(persons[30:32]):
         phones = [{"value": each["phones"][0]["value"], "primary": True, "label": "work"}]
-        body = {"name": f"Estranho {number}", "phones": phones}
-        stranger = trial.crm.order("create", {"type": "persons", "body": body})
+        who = {"name": f"Estranho {number}", "phones": phones}
+        stranger = trial.crm.order("create", {"type": "persons", "body": who})
         trial.crm.order("merge", {"removed": each["id"], "survivor": stranger["id"]})
     trial.crm.order("index", {})
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -21,14 +22,16 @@ FROM_ANA = {"from": ANA["phone"], "from_user_id": ANA["user_id"]}
 def stream(wire: Any) -> list[dict[str, Any]]:
     """Return a day of two people and whom they turn out to be."""
 
-    def echo(wamid: str, at: float, to: dict[str, str], **parts: Any) -> dict[str, Any]:
+    def echo(wamid: str, at: float, to: Mapping[str, str | None], **parts: Any) -> dict[str, Any]:
         ids = {"to": to["phone"], "to_user_id": to["user_id"]}
         return wire.body(
             wire.value(message_echoes=[wire.message(wamid, at=at, **ids, **parts)]),
             field="smb_message_echoes",
         )
 
-    def inbound(wamid: str, at: float, who: dict[str, str], **parts: Any) -> dict[str, Any]:
+    def inbound(
+        wamid: str, at: float, who: Mapping[str, str | None], **parts: Any
+    ) -> dict[str, Any]:
         return wire.text(wamid, at=at, **who, **parts)
 
     def of_ana(kind: str, wamid: str, target: str, at: float, **more: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_any_order_of_the_same_events_ends_in_the_same_ledger(
 
 def differences(found: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
     """Return what differs, entry by entry."""
-    different = {}
+    different: dict[str, Any] = {}
     for name, part in expected.items():
         other = found[name]
         if isinstance(part, dict):

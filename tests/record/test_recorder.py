@@ -346,7 +346,12 @@ def test_the_loop_records_what_comes_while_it_runs_and_ends_when_told(book: Any,
 
     async def scenario() -> None:
         wake, stop, recorded = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        book.recorder._on_wanted = lambda names: (told.append(names), recorded.set())
+
+        def on_wanted(names: frozenset[str]) -> None:
+            told.append(names)
+            recorded.set()
+
+        book.recorder._on_wanted = on_wanted
         running = asyncio.create_task(book.recorder.run(held(book), wake=wake, stop=stop))
         for n in range(3):
             recorded.clear()

@@ -8,6 +8,7 @@ import pytest
 
 from connector.config.models import Config
 from connector.crm.budget import BudgetState
+from connector.errors import PauseReason
 from connector.ledger import destinations, migrate, schema
 from connector.ledger.alarms import change_alarms
 from connector.ledger.leases import claim_lease
@@ -27,7 +28,7 @@ def test_an_empty_ledger_has_every_key(ledger: Ledger, config: Config) -> None:
     assert json.loads(json.dumps(status)) == status
     assert status["ledger"]["kind"] == ledger.dialect
     assert status["ledger"]["revision"] == migrate.head()
-    nothing = {"waiting": 0, "failed": 0, "last_at": None, "kept_raw": {}}
+    nothing: dict[str, Any] = {"waiting": 0, "failed": 0, "last_at": None, "kept_raw": {}}
     assert status["webhooks"] == nothing
     assert status["notices"] == []
     assert status["numbers"] == {
@@ -92,7 +93,7 @@ def test_parked_records_lead_to_the_dead_letters(ledger: Ledger, config: Config,
     ],
 )
 def test_a_pause_is_told_with_its_reason_and_the_next_step(
-    reason: str, next_step: str, ledger: Ledger, config: Config, rows: Any
+    reason: PauseReason, next_step: str, ledger: Ledger, config: Config, rows: Any
 ) -> None:
     ledger.transact(destinations.pause, "hubspot", reason=reason, detail="because")
     status = read_status(ledger, config)

@@ -1,6 +1,7 @@
 """What is done with a lane: pure decisions."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,10 +40,10 @@ def row(number: int, record: str = "message", state: str = "pending", **more: ob
 
 
 def plan(
-    contact: Delivery, *rows: Delivery, person: Contact | None = None, **more: object
+    contact: Delivery, *rows: Delivery, person: Contact | None = None, **more: Any
 ) -> LanePlan:
-    options = {"repeatable": frozenset(), "on_deleted": "new_inbound", "now": NOW} | more
-    return plan_lane(1, 7, contact=contact, person=person, rows=rows, **options)
+    options: dict[str, Any] = {"repeatable": frozenset(), "on_deleted": "new_inbound", "now": NOW}
+    return plan_lane(1, 7, contact=contact, person=person, rows=rows, **(options | more))
 
 
 def test_the_contact_goes_with_its_messages_in_order() -> None:

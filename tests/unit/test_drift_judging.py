@@ -43,8 +43,9 @@ def checked(current: dict[str, Any], **values: Any) -> Held:
 
 
 def rendered(content_hash: str = "h") -> Rendered:
-    fields = {"body": "Oi", "title": "Pedido"}
-    return Rendered(fields, frozenset(), frozenset(), frozenset(), content_hash)
+    return Rendered(
+        {"body": "Oi", "title": "Pedido"}, frozenset(), frozenset(), frozenset(), content_hash
+    )
 
 
 def judge_it(row: Held, current: dict[str, Any] | None, made: Rendered | None = None) -> Judgement:

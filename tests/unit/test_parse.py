@@ -415,6 +415,7 @@ def test_whatever_stands_in_a_body_every_element_is_an_event_or_kept(
 
     assert len(parsed.events) + len(parsed.kept) == len(messages) + len(statuses)
     for event in parsed.events:
+        assert isinstance(event, MessageEvent | StatusEvent)
         json.dumps(event.content if isinstance(event, MessageEvent) else event.details).encode()
 
 

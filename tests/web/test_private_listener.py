@@ -310,7 +310,7 @@ def _basic(password: str, user: str = "anybody") -> str:
 async def test_nothing_is_shown_without_the_token(
     sqlite_ledger: Ledger, authorization: str | None
 ) -> None:
-    headers = {} if authorization is None else {"authorization": authorization.encode("latin-1")}
+    headers = [] if authorization is None else [(b"authorization", authorization.encode("latin-1"))]
     async with private_listener(sqlite_ledger, token=TOKEN) as setting:
         for path in ("/", "/metrics", "/healthz", "/no-such-thing"):
             answer = await setting.client.get(path, headers=headers)

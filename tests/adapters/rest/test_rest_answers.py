@@ -90,7 +90,7 @@ def outcome_of(
     at = speak(mapping(rules), lambda _: response)
     record = Record("wc_1", {"name": "Ana"}, crm_id)
     (outcome,) = run(at, lambda adapter: adapter.upsert(PEOPLE, [record]))
-    return outcome  # type: ignore[no-any-return]  # run gives anything
+    return outcome
 
 
 def cause_of(outcome: Outcome) -> CrmError:

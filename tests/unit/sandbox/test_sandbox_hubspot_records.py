@@ -268,7 +268,7 @@ def test_a_portal_may_word_a_clash_as_a_bad_value(keyed: Any) -> None:
 
 
 def test_a_creation_cannot_take_a_value_that_another_input_of_the_batch_takes(keyed: Any) -> None:
-    inputs = [
+    inputs: list[dict[str, Any]] = [
         {"properties": {"wa_contact_key": "k1"}, "associations": [], "objectWriteTraceId": trace}
         for trace in ("t1", "t2")
     ]
