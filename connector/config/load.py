@@ -103,6 +103,9 @@ def _parse(source: str, *, file: str) -> dict[str, Any]:
         line = place and (int(place[1]) if place[1] else source.count("\n") + 1)
         problem = Problem(file, "", f"is not valid TOML: {message}", line=line)
         raise ConfigError([problem], remedy=_MEND) from None
+    except (RecursionError, ValueError):  # not what TOML's own errors are: nesting, long numbers
+        problem = Problem(file, "", "is not valid TOML: too deeply nested, or a number too long")
+        raise ConfigError([problem], remedy=_MEND) from None
 
 
 def _load_destinations(

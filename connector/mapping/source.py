@@ -53,7 +53,7 @@ def read_source(path: Path, *, name: str) -> Source:
         raise ConfigError([Problem(name, "", f"cannot be read: {error.strerror}")]) from None
     try:
         return Source(name, text, tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number may be too long for Python
         place = _ERROR_LINE.search(str(error))
         message = f"is not TOML: {_ERROR_LINE.sub('', str(error))}"
         line = int(place[1]) if place else text.count("\n") + 1

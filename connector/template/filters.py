@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -16,6 +17,8 @@ from connector.template.html import html_as_text, text_as_html
 _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _MILLISECONDS_FROM: Final = 10**11
 """As in WhatsApp's own times: a number this large cannot be seconds."""
+_LONGEST: Final = 1_000_000
+"""Characters of a text that a filter made longer."""
 
 
 def is_nothing(value: object) -> bool:
@@ -80,7 +83,10 @@ def _moment(value: Any, zone: tzinfo) -> datetime | None:
         raise TypeError("yes or no is not a time")
     if isinstance(value, int | float):
         seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
-        return datetime.fromtimestamp(seconds, zone)
+        try:
+            return datetime.fromtimestamp(seconds, zone)
+        except OSError:
+            raise ValueError("this number is no time") from None
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(zone)
 
@@ -118,7 +124,10 @@ def _read_number(value: Any) -> int | float | None:
     if is_nothing(value) or isinstance(value, int | float):
         return None if is_nothing(value) else value
     text = str(value).strip()
-    return int(text) if text.removeprefix("-").isdecimal() else float(text)
+    number = int(text) if text.removeprefix("-").isdecimal() else float(text)
+    if not math.isfinite(number):
+        raise ValueError("this is no number that could be written")
+    return number
 
 
 def _default(value: Any, fallback: Any = "") -> Any:
@@ -130,14 +139,23 @@ def _encode_base64url(value: Any) -> str | None:
     if is_nothing(value):
         return None
     text = value if isinstance(value, str) else _write_json(value)
-    return base64.urlsafe_b64encode(str(text).encode("utf-8", "replace")).decode("ascii")
+    return _bounded(base64.urlsafe_b64encode(str(text).encode("utf-8", "replace")).decode("ascii"))
 
 
 def _write_json(value: Any) -> str:
     nothing = isinstance(value, Undefined)
-    return json.dumps(
-        None if nothing else value, ensure_ascii=False, separators=(",", ":"), default=_spell
+    return _bounded(
+        json.dumps(
+            None if nothing else value, ensure_ascii=False, separators=(",", ":"), default=_spell
+        )
     )
+
+
+def _bounded(text: str) -> str:
+    """Return what a filter that makes a text longer made: applied often, it would have no end."""
+    if len(text) > _LONGEST:
+        raise ValueError("the text is too long to be written in another form")
+    return text
 
 
 def _spell(value: object) -> str:

@@ -5,6 +5,7 @@ vocabulary, so that a mistake is found before anything runs; ``connector.templat
 runs what is left in Jinja's sandbox without a single callable or global.
 """
 
+import math
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,8 @@ from connector.template.names import FILTERS, TESTS, Names, ValueType, Vocabular
 
 LONGEST: Final = 10_000
 """Characters of a template's source."""
+DEEPEST: Final = 60
+"""Parts within each other. A template is compiled to Python, which ends at about a hundred."""
 
 _PARSER: Final = Environment(autoescape=False)  # noqa: S701 - it parses and never renders
 _MARKS: Final = ("{{", "{%", "{#")
@@ -64,6 +67,9 @@ class Fault:
     nearest: str | None = None
 
 
+_TOO_DEEP: Final = Fault("is not a template: too deeply nested, or a number too large")
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A checked template."""
@@ -99,9 +105,7 @@ def read_template(source: str, vocabulary: Vocabulary) -> tuple[Template, tuple[
         except TemplateSyntaxError as error:
             reading.faults.append(Fault(f"is not a template: {error.message}"))
         except (RecursionError, OverflowError, ValueError):
-            reading.faults.append(
-                Fault("is not a template: too deeply nested, or a number too large")
-            )
+            reading.faults.append(_TOO_DEEP)
     expression = single_expression(tree) if tree else None
     if reading.faults or expression is None:
         template = Template(source, frozenset(reading.paths), single=False, type="text")
@@ -136,8 +140,18 @@ class _Reading:
         self._vocabulary = vocabulary
         self._names = vocabulary.roots
         self._locals: tuple[str, ...] = ()
+        self._depth = 0
 
     def visit(self, node: nodes.Node) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            if _TOO_DEEP not in self.faults:
+                self.faults.append(_TOO_DEEP)
+        else:
+            self._visit(node)
+        self._depth -= 1
+
+    def _visit(self, node: nodes.Node) -> None:
         match node:
             case nodes.Name() | nodes.Getattr() if path := dotted_name(node):
                 self._read(path)
@@ -149,6 +163,8 @@ class _Reading:
                 self._test(node)
             case nodes.For():
                 self._loop(node)
+            case nodes.Const(value=float() as number) if not math.isfinite(number):
+                self.faults.append(_TOO_DEEP)
             case _ if isinstance(node, _ALLOWED):
                 for child in node.iter_child_nodes():
                     self.visit(child)

@@ -61,6 +61,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             finalize=spell or (_as_html if html else spell_text),
             keep_trailing_newline=True,
             cache_size=0,
+            optimized=False,  # 1e308 + 1e308, computed before it runs, would be the name "inf"
         )
         self.globals.clear()
         self.filters = dict(make_filters(time_zone))

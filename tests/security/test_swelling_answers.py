@@ -102,9 +102,9 @@ def test_what_is_not_packed_as_it_says_is_unreadable(encoding: str) -> None:
     ids=range(6),
 )
 def test_an_honest_answer_is_read_whole(body: bytes, encoding: str | None) -> None:
-    plain = {"gzip": gzip.decompress, "deflate": zlib.decompress}.get(encoding or "", bytes)(body)
+    unpack: Any = {"gzip": gzip.decompress, "deflate": zlib.decompress}.get(encoding or "")
 
-    assert fetch(body, encoding) == plain
+    assert fetch(body, encoding) == (unpack(body) if unpack else body)
 
 
 def client_of(
