@@ -17,6 +17,7 @@ from prometheus_client.utils import floatToGoString
 
 REGISTRY: Final = CollectorRegistry()
 _LATENCY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_LATE: Final = (0, 1, 2, 5, 10, 30, 60, 120, 300, 900)
 _LAG: Final = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
 
 
@@ -91,6 +92,12 @@ DELIVERY_OUTCOMES = _counter(
 IN_DOUBT_RESOLVED = _counter(
     "delivery_in_doubt_resolved_total", "Doubtful writes resolved", "destination", "result"
 )
+LATE_COMMIT = _histogram(
+    "late_commit_seconds",
+    "How long after our deadline a CRM made a record whose answer we never got",
+    "destination",
+    buckets=_LATE,
+)
 DELIVERY_PARKED = _counter("delivery_parked_total", "Dead letters made", "destination", "code")
 DUPLICATES_FOUND = _counter(
     "duplicates_found_total", "Records found twice in a CRM", "destination", "record", "result"
@@ -107,15 +114,15 @@ CRM_SECONDS = _histogram(
 BREAKER_TRANSITIONS = _counter(
     "destination_breaker_transitions_total", "Breaker changes", "destination", "to"
 )
-CREDENTIAL_EXPIRES = _gauge(
-    "credential_expires_timestamp_seconds", "When a credential ends", "destination"
-)
 RECONCILE_RECORDS = _counter(
     "reconcile_records_total", "Records compared by sweeps", "destination", "result"
 )
 JOB_LAST_SUCCESS = _gauge("job_last_success_timestamp_seconds", "Last good run of a job", "job")
 JOB_RUNS = _counter("job_runs_total", "Runs of scheduled jobs", "job", "result")
 
+CLOCK_SKEW = _gauge(
+    "clock_skew_seconds", "This host's clock minus the database's, or a CRM's", "against"
+)
 DB_TRANSACTION_SECONDS = _histogram(
     "db_transaction_duration_seconds", "Duration of a ledger transaction", "mode"
 )

@@ -94,6 +94,7 @@ class HubSpot:
             read=MOST_RECORDS,
             erase=MOST_RECORDS,
             repeatable=frozenset(repeatable),
+            made_at={name: kind_of(name).made for name in (self._contact.name, self._message.name)},
             find_lag=0.0,  # look-ups by key read records; only phones are searched
         )
 

@@ -18,6 +18,8 @@ class Kind:
 
     modified: str = "hs_lastmodifieddate"
     """The property that says when a record last changed."""
+    made: str = "hs_createdate"
+    """The property that says when HubSpot made a record."""
     body: str | None = None
     """The property that holds a text shown as HTML, if there is one."""
     link_types: Mapping[str, int] | None = None
@@ -25,7 +27,7 @@ class Kind:
 
 
 _KINDS: Final[Mapping[str, Kind]] = {
-    "contacts": Kind(modified="lastmodifieddate"),
+    "contacts": Kind(modified="lastmodifieddate", made="createdate"),
     "communications": Kind(
         body="hs_communication_body", link_types={"contact": 81, "deal": 85, "ticket": 83}
     ),

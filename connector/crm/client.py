@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import perf_counter
@@ -39,6 +40,10 @@ from connector.errors import (
 
 _MOST_BYTES: Final = 32 * 1024 * 1024
 _CONNECT_TIMEOUT: Final = 10.0
+_CLOCKS_EVERY: Final = 30.0
+"""Seconds between two comparisons of our clock with a CRM's."""
+_HALF_A_SECOND: Final = 0.5
+"""What a date in whole seconds lacks on average."""
 _LOCKOUT: Final = timedelta(minutes=10)
 """How long a content network that answers in the CRM's place with an HTML page is left alone."""
 _ACCOUNT_MOVES: Final = 477
@@ -81,6 +86,7 @@ class CrmClient:
         self._request_timeout = request_timeout
         self._on_result = on_result
         self._traced = transport is None
+        self._clocks_at = 0.0
         self._http = httpx.AsyncClient(
             transport=CappedTransport(
                 transport or PinnedTransport(settings.allow_networks), most_bytes=_MOST_BYTES
@@ -154,6 +160,7 @@ class CrmClient:
         async with self.budgets.hold(draws or {}):
             with self._count(call) as count:
                 response = await self._send(request, attempt, count)
+                self._compare_clocks(response)
                 self._settings.observe(response, self.budgets)
                 return self._judge(response, attempt, wants_json=wants_json)
 
@@ -200,6 +207,18 @@ class CrmClient:
             if response is not None:
                 await response.aclose()
         return answer(response, body)
+
+    def _compare_clocks(self, response: httpx.Response) -> None:
+        """Note now and then how far our clock is from the CRM's, which tells whole seconds."""
+        if self.clock.boot() < self._clocks_at:
+            return
+        try:
+            theirs = parsedate_to_datetime(response.headers.get("Date", ""))
+            skew = (self.clock.now() - theirs).total_seconds() - _HALF_A_SECOND
+        except (TypeError, ValueError, OverflowError):
+            return
+        self._clocks_at = self.clock.boot() + _CLOCKS_EVERY
+        metrics.CLOCK_SKEW.labels(self.destination).set(skew)
 
     def _judge(
         self, response: httpx.Response, attempt: Attempt, *, wants_json: bool

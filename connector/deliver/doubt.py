@@ -7,7 +7,7 @@ seconds apart, that found nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from connector import metrics
 from connector.config.models import TuningSettings
 from connector.deliver.claim import Claim
 from connector.deliver.destination import Destination
+from connector.errors import CrmError
 from connector.failpoints import failpoint
 from connector.ledger import deliveries
 from connector.ledger.deliveries import Delivery, Parked, Synced
@@ -41,6 +42,8 @@ class _Findings:
     again: list[int] = field(default_factory=list)
     later: list[int] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
+    found: list[tuple[Delivery, str]] = field(default_factory=list)
+    """Rows that the CRM has after all, with their ids there."""
 
 
 async def resolve_doubt(
@@ -87,6 +90,9 @@ async def resolve_doubt(
     ):
         if count:
             metrics.IN_DOUBT_RESOLVED.labels(destination.name, result).inc(count)
+    for parked in findings.parked:
+        metrics.DELIVERY_PARKED.labels(destination.name, parked.code).inc()
+    await _measure_lateness(destination, findings.found, deadline=tuning.request_timeout)
     log.info(
         "doubt.looked_up",
         destination=destination.name,
@@ -152,6 +158,7 @@ def _conclude(
             log.warning("delivery.duplicate", destination=destination.name, copies=len(hits))
         # Generation 0 and no hash: what was written is not known, so the row is compared again.
         findings.synced.append(Synced(row.id, 0, hits[0], ""))
+        findings.found.append((row, hits[0]))
     elif row.lookups + 1 < LOOKUPS:
         findings.later.append(row.id)
     elif row.record in destination.unsure:
@@ -162,3 +169,38 @@ def _conclude(
         findings.parked.append(Parked(row.id, "in_doubt", detail))
     else:
         findings.again.append(row.id)
+
+
+async def _measure_lateness(
+    destination: Destination, found: Sequence[tuple[Delivery, str]], *, deadline: float
+) -> None:
+    """Tell how long after our deadline the CRM made what it never answered for.
+
+    It says whether the quiet period is long enough. Only a figure: where the CRM does not tell, or
+    not now, there is none.
+    """
+    for record in {row.record for row, _ in found}:
+        obj = destination.object_of(record)
+        name = destination.limits.made_at.get(obj.name)
+        if name is None:
+            continue
+        rows = {crm_id: row for row, crm_id in found if row.record == record and row.sent_at}
+        try:
+            told = await destination.adapter.read(obj, list(rows), [name])
+        except CrmError as error:
+            log.info("doubt.unmeasured", destination=destination.name, error=str(error))
+            return
+        for crm_id, fields in told.items():
+            made_at, sent_at = _read_moment(fields.get(name)), rows[crm_id].sent_at
+            if made_at is not None and sent_at is not None:
+                late = (made_at - sent_at).total_seconds() - deadline
+                metrics.LATE_COMMIT.labels(destination.name).observe(max(late, 0.0))
+
+
+def _read_moment(value: object) -> datetime | None:
+    """Return a time as CRMs write them: ISO 8601, in UTC where no zone is given."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -20,6 +20,8 @@ ALERTS: Final[Mapping[str, str]] = {
     "QuotaLow": "less than a tenth of a CRM's calls of the day is left",
     "ApiVersionEnding": "a version of an API that is in use is served no more, or soon not",
     "CheckFailed": "`connector check` finds something that keeps messages away",
+    "CredentialExpiring": "a token that nothing renews has ended, or ends within a week",
+    "ConservationBroken": "a message that was received is neither synced nor anything else",
     "AccountRestricted": "WhatsApp restricted, disabled or removed an account or a number of ours",
     "DiskLow": "the ledger's disk is almost too full to take webhooks",
 }

@@ -104,6 +104,8 @@ class Limits:
     """Objects that ``list`` can not list."""
     replaced: frozenset[str] = frozenset()
     """Objects whose update replaces the whole record, so that it has to be given whole."""
+    made_at: Mapping[str, str] = field(default_factory=dict)
+    """The field that says when the CRM made a record, where it has one that nobody writes."""
     concurrency: int = 1
     """Calls of ``upsert`` that may run side by side; more than 1 only where ``upsert`` takes 1."""
     find_lag: float = 0.0

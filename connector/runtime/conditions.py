@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from connector.config.models import Config
 from connector.crm.budget import BudgetState
@@ -17,6 +17,7 @@ from connector.ledger.overview import Overview
 from connector.ledger.runs import Run
 from connector.model.alerts import Alert
 from connector.runtime.graph_versions import judge_version
+from connector.runtime.last_check import LastCheck, read_check
 from connector.runtime.status import advise
 from connector.runtime.times import span
 
@@ -30,6 +31,7 @@ _ROOM_WELL: Final = 2.5
 _OLD_NOTICE: Final = timedelta(days=30)
 """WhatsApp does not take everything back that it said; nobody waits for that for ever."""
 _API_VERSION: Final = ".api_version"
+_CREDENTIAL: Final = ".credential"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def judge(config: Config, facts: Facts, firing: AbstractSet[tuple[str, str]]) ->
         if sweep.destination in config.destinations:
             alerts += _judge_sweep(sweep)
     alerts += _judge_whatsapp(config, facts)
-    alerts += _judge_check(facts.check)
+    alerts += _judge_check(read_check(facts.check))
     alerts += _judge_disk(config, facts, firing)
     return list({alert.about: alert for alert in alerts}.values())
 
@@ -194,15 +196,29 @@ def _judge_whatsapp(config: Config, facts: Facts) -> Iterator[Alert]:
             )
 
 
-def _judge_check(check: Run | None) -> Iterator[Alert]:
+def _judge_check(check: LastCheck) -> Iterator[Alert]:
     """Judge what ``connector check`` complained of; an outage of a CRM is told elsewhere."""
-    complaints: Sequence[Mapping[str, Any]] = check.counts.get("complaints", ()) if check else ()
-    for each in complaints:
+    for destination, difference in check.unaccounted.items():
+        if difference:
+            yield Alert(
+                "ConservationBroken",
+                f"{abs(difference)} messages of what was received are not accounted for",
+                f"connector audit --destination {destination}; report it with the log",
+                destination=destination,
+            )
+    for each in check.complaints:
         name, destination = each["name"], each["destination"]
         if name.endswith(_API_VERSION):
             yield Alert(
                 "ApiVersionEnding",
                 each["detail"],
+                each["remedy"] or "connector check",
+                destination=destination,
+            )
+        elif name.endswith(_CREDENTIAL):
+            yield Alert(
+                "CredentialExpiring",
+                f"{name.removesuffix(_CREDENTIAL)}: {each['detail']}",
                 each["remedy"] or "connector check",
                 destination=destination,
             )

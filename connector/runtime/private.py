@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from connector import metrics
 from connector.config.models import Config
 from connector.crm.budget import BudgetState
 from connector.deliver.destination import Destination
@@ -15,6 +16,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.overview import look
 from connector.ledger.space import measure_ledger
 from connector.runtime.desk import LedgerDesk
+from connector.runtime.last_check import last_check
 from connector.runtime.public import Intake
 from connector.runtime.status import Live, status_of
 from connector.runtime.systemd import tell_systemd
@@ -63,7 +65,10 @@ async def serve_private(
         )
 
     def take(connection: Connection) -> Snapshot:
-        view = look(connection, now=ledger.now(connection), numbers=[])
+        now = ledger.now(connection)
+        metrics.CLOCK_SKEW.labels("database").set((ledger.clock.now() - now).total_seconds())
+        view = look(connection, now=now, numbers=[])
+        checked = last_check(connection)
         return Snapshot(
             overview=view,
             size=measure_ledger(connection),
@@ -76,6 +81,8 @@ async def serve_private(
                 for budget, state in states.items()
                 if state.limit and state.left is not None
             },
+            conservation_difference=checked.difference,
+            credentials=checked.credentials,
         )
 
     async def snapshot() -> Snapshot:

@@ -11,6 +11,7 @@ import structlog
 
 from connector.config.models import Config
 from connector.errors import ConnectorError
+from connector.ledger.audit import audit
 from connector.ledger.keeper import HeldLease
 from connector.ledger.ledger import Ledger
 from connector.reconcile.errands import Ending, Errand, Errands, Job
@@ -18,8 +19,10 @@ from connector.reconcile.missed import count_missed
 from connector.reconcile.retention import JOB as RETENTION
 from connector.reconcile.retention import retain
 from connector.reconcile.sweep import JOB as RECONCILE
+from connector.runtime.last_check import CHECK
 from connector.runtime.telling import Teller
 from connector.runtime.watching import Budgets, Watch
+from connector.runtime.wiring import audit_scopes, read_mappings
 from connector.schedule.jobs import Schedule
 from connector.schedule.ticks import Cron
 from connector.waiting import run_together
@@ -27,7 +30,6 @@ from connector.waiting import run_together
 log = structlog.get_logger()
 
 LEASE: Final = "schedule"
-CHECK: Final = "check"
 _CHECK_SECONDS: Final = 300.0
 
 
@@ -126,11 +128,27 @@ async def _check(errand: Errand, *, config: Config) -> Ending:
             detail=each["detail"],
             remedy=each["remedy"],
         )
-    failed = [each["name"] for each in complaints if each["state"] == "fail"]
-    warned = [each["name"] for each in complaints if each["state"] == "warn"]
+    unaccounted = await _balance(errand, config)
     return Ending(
-        counts={"ok": report["ok"], "failed": failed, "warned": warned, "complaints": complaints}
+        counts={
+            "ok": report["ok"],
+            "failed": [each["name"] for each in complaints if each["state"] == "fail"],
+            "warned": [each["name"] for each in complaints if each["state"] == "warn"],
+            "complaints": complaints,
+            "credentials": report["credentials"],
+            "unaccounted": unaccounted,
+        }
     )
+
+
+async def _balance(errand: Errand, config: Config) -> dict[str, int]:
+    """Return how many messages nobody accounts for, by destination."""
+    found = await errand.ledger.read(audit, audit_scopes(config, read_mappings(config)))
+    unaccounted = {name: each["difference"] for name, each in found["destinations"].items()}
+    for name, difference in unaccounted.items():
+        if difference:
+            log.error("audit.difference", destination=name, count=difference)
+    return unaccounted
 
 
 async def _run_check(config: Config, errand: Errand) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from connector.ledger.runs import last_done
 from connector.ledger.space import DiskSpace
 from connector.model.alerts import Alert
 from connector.runtime.conditions import Facts, judge
+from connector.runtime.last_check import CHECK
 from connector.runtime.status import kept_budgets
 from connector.waiting import wait_for_any
 
@@ -35,7 +36,6 @@ Budgets = Callable[[], Mapping[str, Mapping[str, BudgetState]]]
 """Gives what is left of each destination's budgets, as far as this process knows."""
 _EVERY: Final = 15.0
 _LEAST: Final = 0.2
-_CHECK: Final = "check"
 
 
 class Watch:
@@ -112,7 +112,7 @@ class Watch:
                 if is_unusually_silent(connection, name, now=now, silence=config.alerts.silence)
             },
             sweeps=[sweep for sweep in sweeps if sweep is not None],
-            check=last_done(connection, _CHECK, ""),
+            check=last_done(connection, CHECK, ""),
             budgets={
                 name: known.get(name) or kept_budgets(view.standings[name], settings, now=now)
                 for name, settings in config.destinations.items()

@@ -44,6 +44,8 @@ class Snapshot:
     """What is left of a budget, from 0 to 1, by destination and the budget's name."""
     conservation_difference: int | None = None
     """Of the last audit; must be 0."""
+    credentials: Mapping[str, datetime] = field(default_factory=dict)
+    """When those credentials end of which that is known, by destination or ``whatsapp``."""
 
 
 class Metrics:
@@ -94,6 +96,7 @@ class _LedgerGauges(Collector):
         yield from _work(self.snapshot)
         yield from _destinations(self.snapshot)
         yield from _disk(self.snapshot)
+        yield _credentials(self.snapshot)
         if self.snapshot.conservation_difference is not None:
             yield GaugeMetricFamily(
                 "connector_ledger_conservation_difference",
@@ -183,6 +186,17 @@ def _destinations(snapshot: Snapshot) -> Iterator[GaugeMetricFamily]:
     yield is_open
     yield degraded
     yield budgets
+
+
+def _credentials(snapshot: Snapshot) -> GaugeMetricFamily:
+    ends = GaugeMetricFamily(
+        "connector_credential_expires_timestamp_seconds",
+        "When a credential ends that nothing renews",
+        labels=("destination",),
+    )
+    for name, at in snapshot.credentials.items():
+        ends.add_metric((name,), at.timestamp())
+    return ends
 
 
 def _disk(snapshot: Snapshot) -> Iterator[GaugeMetricFamily]:

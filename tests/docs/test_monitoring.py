@@ -68,6 +68,8 @@ async def shown(anyio_backend: Any, sqlite_ledger: Ledger) -> dict[str, set[str]
             oldest_open=oldest_open(connection, view.loads),
             free_bytes=1,
             budgets={("crm", "daily"): 0.5},
+            conservation_difference=0,
+            credentials={"crm": sqlite_ledger.now(connection)},
         )
 
     async def snapshot() -> Snapshot:

@@ -30,6 +30,8 @@ TITLES: Final[Mapping[str, str]] = {
     "QuotaLow": "Today's calls run out",
     "ApiVersionEnding": "An API version ends",
     "CheckFailed": "A check fails",
+    "CredentialExpiring": "A token ends",
+    "ConservationBroken": "Messages are not accounted for",
     "AccountRestricted": "WhatsApp restricts an account",
     "DiskLow": "The disk fills up",
 }
@@ -40,6 +42,7 @@ PLACES: Final[Mapping[str, str]] = {
     "DuplicatesFound": "/runs",
     "SweepBraked": "/runs",
     "CheckFailed": "/runs",
+    "CredentialExpiring": "/runs",
 }
 """The page that shows what an alert is about, where there is one."""
 _TYPES: Final[Mapping[str, str]] = {"dashboard.css": "text/css", "icon.svg": "image/svg+xml"}

@@ -171,6 +171,8 @@ _PAGES: Final[Mapping[str, str]] = {
     "Today's calls run out": "As chamadas de hoje estão acabando",
     "An API version ends": "Uma versão de API vai acabar",
     "A check fails": "Uma verificação falha",
+    "A token ends": "Um token vai expirar",
+    "Messages are not accounted for": "Há mensagens sem paradeiro",
     "WhatsApp restricts an account": "O WhatsApp restringiu uma conta",
     "The disk fills up": "O disco está enchendo",
     # one story

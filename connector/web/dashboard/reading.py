@@ -12,7 +12,7 @@ from connector.ledger.runs import PAGE, Run
 from connector.web.dashboard.chart import DAY, draw
 from connector.web.dashboard.page import LARGEST_ID, Pages
 
-_DROPPED: Final = frozenset({PAGE, "items", "ids", "complaints"})
+_DROPPED: Final = frozenset({PAGE, "items", "ids", "complaints", "credentials"})
 """What a run counts one by one; a page shows how many."""
 
 
