@@ -90,7 +90,7 @@ class Aftermath:
             destination=self._destination.name,
             found=len(found),
             in_doubt=len(doubtful),
-            overtaken=len(overtaken),
+            rows=len(overtaken),
         )
 
     async def _find_contacts(self, claim: Claim) -> list[Synced]:

@@ -121,7 +121,10 @@ def count_sessions(connection: Connection) -> int:
 
 
 def last_write(connection: Connection) -> datetime | None:
-    """Return when anything was last written down, as far as rows tell; ``None`` if nothing was."""
+    """Return when anything was last taken in or sent, as far as rows tell; ``None`` if nothing was.
+
+    Runs do not count: the minutes of a chart end in the future.
+    """
     columns: tuple[Any, ...] = (
         webhook.c.received_at,
         webhook.c.recorded_at,
@@ -130,9 +133,6 @@ def last_write(connection: Connection) -> datetime | None:
         delivery.c.synced_at,
     )
     moments = [connection.execute(select(func.max(each))).scalar_one() for each in columns]
-    for each in (run.c.started_at, run.c.finished_at):
-        newest = select(func.max(each)).where(run.c.job != JOB)
-        moments.append(connection.execute(newest).scalar_one())
     return max((moment for moment in moments if moment is not None), default=None)
 
 
@@ -144,7 +144,7 @@ def recover(connection: Connection, *, actor: str, now: datetime, quiet: timedel
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
     until = now + quiet
-    known = last_write(connection) or now
+    known = min(last_write(connection) or now, now)
     doubtful = _put_in_doubt(connection, since=known, verify_at=until)
     connection.execute(
         update(lease)

@@ -27,6 +27,7 @@ from tests.rows import NOON, Rows
 NOW = NOON + timedelta(hours=5)
 QUIET = timedelta(seconds=152)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 
 
 class Backup(Rows):
@@ -161,6 +162,12 @@ def test_recovering_twice_changes_nothing_more(backup: Backup) -> None:
     with backup.ledger.engine.connect() as connection:
         runs = connection.execute(select(func.count()).select_from(schema.run)).scalar_one()
     assert runs == 2
+
+
+def test_a_run_that_ends_in_the_future_is_no_last_write(backup: Backup) -> None:
+    backup.add(schema.run, job="minutes", state="done", started_at=NOON, finished_at=NOW + HOUR)
+
+    assert backup.recover().last_write == NOON
 
 
 def test_an_empty_ledger_has_no_last_write(ledger: Ledger) -> None:
