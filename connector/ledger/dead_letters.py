@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, up
 from connector.ledger.deliveries import IN_DOUBT
 from connector.ledger.lanes import lock_lanes
 from connector.ledger.reviews import close_matches
-from connector.ledger.schema import contact, delivery, lane, run
+from connector.ledger.schema import IS_UNSETTLED, contact, delivery, lane, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,10 @@ class Filter:
 
     def condition(self) -> ColumnElement[bool]:
         """Return the filter as SQL."""
-        parts: list[ColumnElement[bool]] = [delivery.c.state == "parked"]
+        parts: list[ColumnElement[bool]] = [
+            IS_UNSETTLED,
+            delivery.c.state == "parked",
+        ]
         if self.destination is not None:
             parts.append(delivery.c.destination == self.destination)
         if self.code is not None:

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, case, literal, or_, select, true, update
 
-from connector.ledger.schema import Instant, delivery, lane
+from connector.ledger.schema import CONTACT_OF_LANE, OPEN_STATES, Instant, delivery, lane
 from connector.ledger.updates import update_rows
 from connector.model.record import RecordKind
 
-OPEN = ("pending", "in_flight")
+OPEN = OPEN_STATES
 IN_DOUBT = "in_doubt"
 
 
@@ -268,8 +268,11 @@ def suspect_contacts(connection: Connection, lane_ids: Collection[int]) -> None:
         connection.execute(
             update(delivery)
             .where(
-                delivery.c.lane_id.in_(lane_ids),
-                delivery.c.record == "contact",
+                delivery.c.id.in_(
+                    select(delivery.c.id)
+                    .select_from(lane.join(delivery, CONTACT_OF_LANE))
+                    .where(lane.c.id.in_(lane_ids))
+                ),
                 delivery.c.state == "synced",
             )
             .values(state="pending", content_hash=None)

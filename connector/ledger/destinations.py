@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, update
 from connector.errors import PauseReason
 from connector.ledger.insertion import insert_new
 from connector.ledger.runs import MAPPING_CHANGED, note_command
-from connector.ledger.schema import delivery, destination, lane
+from connector.ledger.schema import IS_UNSETTLED, delivery, destination, lane
 
 BlockedReason = Literal["throttled", "broken"]
 
@@ -178,6 +178,7 @@ def adopt_mapping(connection: Connection, name: str, *, digest: str, now: dateti
     )
     refused = (
         (delivery.c.destination == name)
+        & IS_UNSETTLED
         & (delivery.c.state == "parked")
         & delivery.c.error_code.like("rejected.%")
     )

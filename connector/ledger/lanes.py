@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, case, func, literal, or_, select, update
 
 from connector.ledger.insertion import insert_new
-from connector.ledger.schema import Instant, delivery, lane
+from connector.ledger.schema import CONTACT_OF_LANE, OPEN_STATES, Instant, delivery, lane
 from connector.ledger.updates import update_rows
 from connector.model.record import RecordKind
 
@@ -256,7 +256,7 @@ def lane_heads(connection: Connection, lane_ids: Collection[int]) -> dict[int, L
         return {}
     first = (
         select(delivery.c.id)
-        .where(delivery.c.lane_id == lane.c.id, delivery.c.state.in_(("pending", "in_flight")))
+        .where(delivery.c.lane_id == lane.c.id, delivery.c.state.in_(OPEN_STATES))
         .order_by(delivery.c.position, delivery.c.id)
         .limit(1)
         .correlate(lane)
@@ -281,9 +281,10 @@ def stopped_lanes(connection: Connection, lane_ids: Collection[int]) -> set[int]
         return set()
     return set(
         connection.execute(
-            select(delivery.c.lane_id).where(
-                delivery.c.lane_id.in_(lane_ids),
-                delivery.c.record == "contact",
+            select(lane.c.id)
+            .select_from(lane.join(delivery, CONTACT_OF_LANE))
+            .where(
+                lane.c.id.in_(lane_ids),
                 delivery.c.state == "parked",
                 delivery.c.crm_id.is_(None),
             )
@@ -298,17 +299,12 @@ def wake_sleepers(connection: Connection, destination: str, *, now: datetime) ->
     """
     open_work = (
         select(delivery.c.id)
-        .where(delivery.c.lane_id == lane.c.id, delivery.c.state.in_(("pending", "in_flight")))
+        .where(delivery.c.lane_id == lane.c.id, delivery.c.state.in_(OPEN_STATES))
         .exists()
     )
     stopped = (
         select(delivery.c.id)
-        .where(
-            delivery.c.lane_id == lane.c.id,
-            delivery.c.record == "contact",
-            delivery.c.state == "parked",
-            delivery.c.crm_id.is_(None),
-        )
+        .where(CONTACT_OF_LANE, delivery.c.state == "parked", delivery.c.crm_id.is_(None))
         .exists()
     )
     return connection.execute(

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select, update
 
 from connector.ledger.deliveries import OPEN, Parked, settle_parked, taken_crm_ids
 from connector.ledger.lanes import lock_lanes, wake_lanes
-from connector.ledger.schema import delivery, lane
+from connector.ledger.schema import IS_UNSETTLED, delivery, lane
 from connector.ledger.sweeps import Held
 from connector.model.record import RecordKind
 
@@ -101,6 +101,7 @@ def count_marked(connection: Connection, destination: str, *, stamp: datetime) -
         .select_from(delivery.join(lane, lane.c.id == delivery.c.lane_id))
         .where(
             delivery.c.destination == destination,
+            IS_UNSETTLED,
             delivery.c.state.in_(OPEN),
             delivery.c.queued_at == stamp,
         )
@@ -183,6 +184,7 @@ def sleeping_deliveries(connection: Connection, destination: str) -> list[Sleepi
     stopped = select(delivery.c.lane_id).where(
         delivery.c.destination == destination,
         delivery.c.record == "contact",
+        IS_UNSETTLED,
         delivery.c.state == "parked",
         delivery.c.crm_id.is_(None),
     )
@@ -191,6 +193,7 @@ def sleeping_deliveries(connection: Connection, destination: str) -> list[Sleepi
         .join(lane, lane.c.id == delivery.c.lane_id)
         .where(
             delivery.c.destination == destination,
+            IS_UNSETTLED,
             delivery.c.state.in_(OPEN),
             lane.c.due_at.is_(None),
             lane.c.id.not_in(stopped),

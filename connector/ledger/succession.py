@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import Connection, and_, or_, update
 
 from connector.ledger.deliveries import IN_DOUBT
-from connector.ledger.schema import delivery
+from connector.ledger.schema import IS_UNSETTLED, delivery
 from connector.model.record import RecordKind
 
 POISON_CRASHES = 8
@@ -25,7 +25,11 @@ def take_over(
     Rows whose write can be repeated go back to ``pending``; the others are in doubt until they are
     looked up. Rows that were in flight at eight deaths in a row are parked as poison.
     """
-    left = (delivery.c.destination == destination) & (delivery.c.state == "in_flight")
+    left = and_(
+        delivery.c.destination == destination,
+        IS_UNSETTLED,
+        delivery.c.state == "in_flight",
+    )
     poisoned = connection.execute(
         update(delivery)
         .where(left, delivery.c.crash_count >= POISON_CRASHES)
