@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, case, literal, or_, select, true, update
 
-from connector.ledger.schema import CONTACT_OF_LANE, OPEN_STATES, Instant, delivery, lane
+from connector.ledger.columns import Instant
+from connector.ledger.schema import CONTACT_OF_LANE, OPEN_STATES, delivery, lane
 from connector.ledger.updates import update_rows
 from connector.model.record import RecordKind
 

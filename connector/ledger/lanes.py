@@ -11,8 +11,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, case, func, literal, or_, select, update
 
+from connector.ledger.columns import Instant
 from connector.ledger.insertion import insert_new
-from connector.ledger.schema import CONTACT_OF_LANE, OPEN_STATES, Instant, delivery, lane
+from connector.ledger.schema import CONTACT_OF_LANE, OPEN_STATES, delivery, lane
 from connector.ledger.updates import update_rows
 from connector.model.record import RecordKind
 

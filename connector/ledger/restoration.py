@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, case, func, literal, select, text, update
 
+from connector.ledger.columns import Instant
 from connector.ledger.deliveries import IN_DOUBT, OPEN
 from connector.ledger.destinations import block
 from connector.ledger.heartbeat import PREFIX
 from connector.ledger.runs import UNFINISHED, note_command
 from connector.ledger.schema import (
-    Instant,
     delivery,
     destination,
     lane,

@@ -12,8 +12,9 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Row, case, delete, func, insert, literal, select, update
 
+from connector.ledger.columns import Instant
 from connector.ledger.insertion import insert_new
-from connector.ledger.schema import Instant, run
+from connector.ledger.schema import run
 
 RunState = Literal["waiting", "running", "done", "braked", "failed"]
 UNFINISHED: Final = ("waiting", "running")

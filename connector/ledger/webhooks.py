@@ -26,7 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
-from connector.ledger.schema import Instant, webhook
+from connector.ledger.columns import Instant
+from connector.ledger.schema import webhook
 
 _WAITING: Final = and_(webhook.c.recorded_at.is_(None), webhook.c.error.is_(None))
 _FAILED: Final = or_(webhook.c.kept_raw.is_not(null()), webhook.c.error.is_not(None))
