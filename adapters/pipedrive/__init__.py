@@ -49,6 +49,7 @@ from connector.crm import (
     Page,
     Problem,
     Record,
+    nearest_name,
 )
 
 __all__ = ["Pipedrive", "PipedriveSettings"]
@@ -217,12 +218,19 @@ class Pipedrive:
 def _require_objects(contact: CrmObject, message: CrmObject) -> None:
     """Raise ``ConfigError`` for kinds of records that Pipedrive does not have."""
     problems = [
-        Problem("", f"{part}.object", f"Pipedrive keeps no {part}s in {name!r}", expected=expected)
-        for part, name, expected, fits in (
-            ("contact", contact.name, "persons", contact.name == PERSONS.name),
-            ("message", message.name, " or ".join(KINDS), message.name in KINDS),
+        Problem(
+            "",
+            f"{part}.object",
+            f"Pipedrive keeps no {part}s in {name!r}",
+            expected=" or ".join(kinds),
+            nearest=nearest_name(name, kinds),
+            path=(part, "object"),
         )
-        if not fits
+        for part, name, kinds in (
+            ("contact", contact.name, (PERSONS.name,)),
+            ("message", message.name, KINDS),
+        )
+        if name not in kinds
     ]
     if problems:
         raise ConfigError(problems, remedy="mend the mapping")

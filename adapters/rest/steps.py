@@ -107,7 +107,8 @@ def _check(
     *,
     once: str | None,
 ) -> None:
-    if steps and not any(step.id is not None or step.key_is_id or step.batch for step in steps):
+    tells_id = any(isinstance(raw, dict) and "id" in raw for _, raw in found)
+    if steps and not tells_id and not any(step.batch for step in steps):
         reader.complain(
             (*found[0][0], "id"), "is missing", expected='a JSON Pointer, or "request" for our key'
         )
