@@ -4,9 +4,15 @@ Pure: the same mapping, schema and values give the same record and the same cont
 process and at any time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as FieldMapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from connector.errors import RenderError
 from connector.mapping.contact_view import ContactView
 from connector.mapping.labels import Labels
 from connector.mapping.markup import line_text
@@ -19,7 +25,11 @@ from connector.mapping.setting import Setting
 from connector.model.contact import Contact
 from connector.model.message import Message
 from connector.model.number import Number
+from connector.model.record import FieldValue
 from connector.template.sandbox import Sandbox
+
+_LEARNT: Final = ("profile_name", "username", "phone")
+"""What a contact is called by, the best first: each stands in for those before it."""
 
 
 class Renderer:
@@ -57,7 +67,22 @@ class Renderer:
         Raises ``RenderError``, as the others do, where a template fails for this record.
         """
         view = ContactView(contact, self._setting, crm_id=crm_id, country=country)
-        return self._contact.render({"contact": view})
+        return self._contact.render(
+            {"contact": view},
+            stand_ins=partial(self._stand_ins, contact, crm_id=crm_id, country=country),
+        )
+
+    def _stand_ins(
+        self, contact: Contact, *, crm_id: str | None, country: str | None
+    ) -> Iterator[FieldMapping[str, FieldValue]]:
+        """Yield a contact's fields as they were before its name, its username, its phone came."""
+        for attribute in _LEARNT:
+            if getattr(contact, attribute) is not None:
+                unknown: dict[str, Any] = {attribute: None}
+                contact = replace(contact, **unknown)
+                view = ContactView(contact, self._setting, crm_id=crm_id, country=country)
+                with suppress(RenderError):  # then it was not written, either
+                    yield self._contact.render({"contact": view}).fields
 
     def message(
         self,

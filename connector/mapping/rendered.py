@@ -1,7 +1,7 @@
 """A record as a mapping makes it: what to write, when, and how to tell whether it changed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from json import JSONEncoder
@@ -24,6 +24,10 @@ class Rendered:
     """Fields without which, in the CRM, nothing is sent."""
     content_hash: str
     """32 hex digits over the fields, types included and create-only ones not."""
+    stand_ins: Callable[[], Iterable[Mapping[str, FieldValue]]] = field(
+        default=tuple, compare=False
+    )
+    """Makes the fields as they were while less was known, such as a phone in place of a name."""
 
     def for_create(self) -> dict[str, FieldValue]:
         """Return what a new record holds: everything."""
@@ -34,14 +38,8 @@ class Rendered:
 
         Where that is not known (``None``), no field is written that must not overwrite a value.
         """
-        return {
-            name: value
-            for name, value in self.fields.items()
-            if name not in self.create_only
-            and (
-                name not in self.if_empty or (current is not None and is_nothing(current.get(name)))
-            )
-        }
+        kept = self.create_only | (self.if_empty - self._open(current))
+        return {name: value for name, value in self.fields.items() if name not in kept}
 
     def for_replacement(self, current: Mapping[str, JsonScalar] | None) -> dict[str, FieldValue]:
         """Return the whole record, for a CRM whose update replaces it.
@@ -50,10 +48,28 @@ class Rendered:
         """
         theirs = {
             name: value
-            for name in self.create_only | self.if_empty
+            for name in self.create_only | (self.if_empty - self._open(current))
             if not is_nothing(value := (current or {}).get(name))
         }
         return {**self.fields, **theirs}
+
+    def _open(self, current: Mapping[str, JsonScalar] | None) -> frozenset[str]:
+        """Return the fields that may be filled: those that are empty, or hold a stand-in of ours.
+
+        Such a value was put there by us for want of a better one, so nobody's word is lost with it.
+        """
+        if current is None:
+            return frozenset()
+        there = {name: current.get(name) for name in self.if_empty & self.fields.keys()}
+        empty = {name for name, value in there.items() if is_nothing(value)}
+        other = {name for name in there.keys() - empty if there[name] != self.fields[name]}
+        ours = {
+            name
+            for fields in (self.stand_ins() if other else ())
+            for name in other
+            if fields.get(name) == there[name]
+        }
+        return frozenset(empty | ours)
 
 
 def _spell(value: object) -> Any:

@@ -1,6 +1,6 @@
 """The fields of one kind of record, compiled for what a CRM takes in each of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -63,7 +63,9 @@ class Section:
         self._if_empty = frozenset(k for k, field in fields.items() if field.write == "if_empty")
         self._required = frozenset(k for k, field in fields.items() if field.required)
 
-    def render(self, roots: Roots) -> Rendered:
+    def render(
+        self, roots: Roots, *, stand_ins: Callable[[], Iterable[Mapping[str, FieldValue]]] = tuple
+    ) -> Rendered:
         """Fill every field. Raises ``RenderError`` where a template fails for these values."""
         fields = self._constants.copy()
         for key, make in self._makers:
@@ -83,6 +85,7 @@ class Section:
             self._if_empty,
             self._required,
             hash_content(fields, without=self._create_only),
+            stand_ins,
         )
 
 
