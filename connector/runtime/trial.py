@@ -169,7 +169,7 @@ class Trial:
         self.processes.append(process)
         return process
 
-    def wait_until_ready(self, process: subprocess.Popen[bytes], *, seconds: float = 20) -> None:
+    def wait_until_ready(self, process: subprocess.Popen[bytes], *, seconds: float = 60) -> None:
         """Wait until the daemon says that it is ready."""
 
         def ready() -> bool:

@@ -176,7 +176,7 @@ def restore_again_and_again(
     held: set[str] = set()
     try:
         process = trial.start()
-        trial.wait_until_ready(process)
+        trial.wait_until_ready(process, seconds=120)
         for _ in range(restores):
             writing.start()
             time.sleep(chance.uniform(0.3, 3.0))
@@ -193,7 +193,7 @@ def restore_again_and_again(
             recovered = trial.command("recover", "--restored", "--yes")
             done.in_doubt += sum(recovered["in_doubt"].values())
             process = trial.start()
-            trial.wait_until_ready(process)
+            trial.wait_until_ready(process, seconds=120)
             again = [each for each in window if chance.random() < 0.5]
             writing.send_again(list(again))
             hidden |= set(window) - set(again)

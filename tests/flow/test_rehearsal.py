@@ -72,6 +72,39 @@ def test_everything_arrives_is_compared_and_removed_and_no_other_crm_gets_it(
     assert (audit["received"], audit["skipped"], audit["difference"]) == (6, {"test": 6}, 0)
 
 
+@pytest.mark.parametrize(
+    ("crm", "settings", "records"),
+    [
+        ("pipedrive", {}, ["contact", "conversation"]),
+        ("rest", {"mapping": "rest/sandbox"}, ["contact", *["message"] * 3]),
+    ],
+)
+def test_a_picture_an_edit_and_a_status_arrive_in_other_crms_too(
+    new_trial: NewTrial, crm: str, settings: dict[str, str], records: list[str]
+) -> None:
+    trial = new_trial(
+        adapter=crm, set_up=crm != "rest", destination={"batch_wait": "200ms", **settings}
+    )
+    start(trial)
+
+    found = trial.command("test", crm, "--all")
+
+    assert found["ok"], found
+    assert found["removed"] is True
+    assert [each["record"] for each in found["records"]] == records
+    fields = [each for record in found["records"] for each in record["fields"]]
+    assert fields
+    assert all(each["same"] for each in fields)
+    texts = " ".join(str(each["found"]) for each in fields)
+    for words in ("edited", "caption", "answer"):
+        assert words in texts
+    trial.wait_until_settled()
+    state = trial.crm.state()
+    left = [state.get(kind, []) for kind in ("persons", "activities", "contacts", "messages")]
+    assert left == [[], [], [], []]
+    assert trial.command("audit")["difference"] == 0
+
+
 def test_what_is_kept_stays_in_the_crm(new_trial: NewTrial) -> None:
     trial = new_trial()
     start(trial)
