@@ -111,9 +111,7 @@ async def create_messages(adapter: Any, crm: Crm) -> Any:
     """Write messages that have no record."""
     most = min(3, adapter.limits.upsert[crm.message.name])
     links = {"contact": "1"}
-    records = [
-        Record(f"wm_{at}", crm.message_fields, linked_crm_ids=links) for at in range(most)
-    ]
+    records = [Record(f"wm_{at}", crm.message_fields, linked_crm_ids=links) for at in range(most)]
     return _outcomes(await adapter.upsert(crm.message, records), records)
 
 
@@ -289,4 +287,12 @@ def _crm(
             transport=harm,
         )
 
-    return Crm(name, build, Harm(httpx.ASGITransport(app=app)), contact, message, contact_fields, message_fields)
+    return Crm(
+        name,
+        build,
+        Harm(httpx.ASGITransport(app=app)),
+        contact,
+        message,
+        contact_fields,
+        message_fields,
+    )
