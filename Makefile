@@ -5,6 +5,8 @@
 #   make check    style, types, and which layer may import which
 #   make bench    what it costs: CPU, throughput, memory
 #   make faults   kills and pauses under load: what is lost, doubled or out of order
+#   make fuzz     long: what no caller, admin or CRM should send; N=20000 tries more
+#   make audit    whether a flaw is known in what constraints.txt pins
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -12,8 +14,9 @@ FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
 	if $$candidate -c '$(FITS)' >/dev/null 2>&1; then echo $$candidate; break; fi; done)
 ARGS ?=
+N ?= 3000
 
-.PHONY: demo test check bench faults clean
+.PHONY: demo test check bench faults fuzz audit clean
 
 demo: $(INSTALLED)
 	@$(VENV)/bin/connector demo $(ARGS)
@@ -33,6 +36,12 @@ bench: $(INSTALLED)
 
 faults: $(INSTALLED)
 	@$(VENV)/bin/python -m faults.run $(ARGS)
+
+fuzz: $(INSTALLED)
+	@CONNECTOR_FUZZ=$(N) $(VENV)/bin/python -m pytest -q -n 2 --timeout 0 tests/fuzz $(ARGS)
+
+audit: $(INSTALLED)
+	@PYTHON=$(VENV)/bin/python .ci/audit
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -158,6 +158,7 @@ def _commands(trial: Trial) -> Iterator[tuple[str, str]]:
         yield command, json.dumps(answer, ensure_ascii=False)
 
 
+@pytest.mark.timeout(300)
 def test_nothing_that_is_told_names_anybody_in_any_form(
     new_trial: NewTrial, listener: Listener
 ) -> None:
