@@ -41,28 +41,30 @@ _WORDS: Final = {
 }
 
 _CONTACTS: Final = """
-INSERT INTO contact (key, phone, profile_name, first_seen_at)
-SELECT 'wc_' || i, '+55119' || (10000000 + i), 'Pessoa ' || i, {moment} FROM series
+INSERT INTO contact (id, key, phone, profile_name, first_seen_at)
+SELECT {own} + i, 'wc_' || i, '+55119' || (10000000 + i), 'Pessoa ' || i, {moment} FROM series
 """
 _WEBHOOKS: Final = """
-INSERT INTO webhook (digest, body, received_at, recorded_at)
-SELECT {digest}, {bytes}, {moment}, {moment} FROM series
+INSERT INTO webhook (id, digest, body, received_at, recorded_at)
+SELECT {own} + i, {digest}, {bytes}, {moment}, {moment} FROM series
 """
 _MESSAGES: Final = """
-INSERT INTO message (webhook_id, wamid, wamid_hash, number, contact_id, conversation, direction,
-                     kind, content, sent_at)
-SELECT {webhook} + i, 'wamid.' || i, 'hash' || i, {number}, {contact_id},
+INSERT INTO message (id, webhook_id, wamid, wamid_hash, number, contact_id, conversation,
+                     direction, kind, content, sent_at)
+SELECT {own} + i, {webhook} + i, 'wamid.' || i, 'hash' || i, {number}, {contact_id},
        ({contact_id}) || ':' || {number} || ':' || {day}, 'in', 'text', {document}, {moment}
 FROM series
 """
 _LANES: Final = """
-INSERT INTO lane (destination, contact_id, priority, due_at)
-SELECT {destination}, {contact} + i, 0, CASE WHEN i > {settled} THEN {moment} END FROM series
+INSERT INTO lane (id, destination, contact_id, priority, due_at)
+SELECT {own} + i, {destination}, {contact} + i, 0, CASE WHEN i > {settled} THEN {moment} END
+FROM series
 """
 _CONTACT_DELIVERIES: Final = """
-INSERT INTO delivery (lane_id, destination, record, source_id, marker, position, state,
+INSERT INTO delivery (id, lane_id, destination, record, source_id, marker, position, state,
                       synced_generation, content_hash, crm_id, queued_at, synced_at)
-SELECT {lane} + i, {destination}, 'contact', CAST({contact} + i AS TEXT), 'wc_' || i, 0,
+SELECT {own} + i, {lane} + i, {destination}, 'contact', CAST({contact} + i AS TEXT),
+       'wc_' || i, 0,
        CASE WHEN i > {settled} THEN 'pending' ELSE 'synced' END,
        CASE WHEN i > {settled} THEN 0 ELSE 1 END,
        CASE WHEN i <= {settled} THEN 'seen' END,
@@ -71,10 +73,10 @@ SELECT {lane} + i, {destination}, 'contact', CAST({contact} + i AS TEXT), 'wc_' 
 FROM series
 """
 _MESSAGE_DELIVERIES: Final = """
-INSERT INTO delivery (lane_id, destination, record, source_id, marker, position, state,
+INSERT INTO delivery (id, lane_id, destination, record, source_id, marker, position, state,
                       synced_generation, content_hash, crm_id, queued_at, synced_at)
-SELECT {lane} + 1 + (i - 1) / {per_contact}, {destination}, 'message', CAST({message} + i AS TEXT),
-       'wm_' || i, {first_ms} + CAST(i AS BIGINT) * {step_ms},
+SELECT {own} + i, {lane} + 1 + (i - 1) / {per_contact}, {destination}, 'message',
+       CAST({message} + i AS TEXT),       'wm_' || i, {first_ms} + CAST(i AS BIGINT) * {step_ms},
        CASE WHEN i > {settled} THEN 'pending' ELSE 'synced' END,
        CASE WHEN i > {settled} THEN 0 ELSE 1 END,
        CASE WHEN i <= {settled} THEN 'seen' END,
@@ -119,14 +121,16 @@ class _Series:
 
     def insert(self, template: str, table: str, **values: int) -> int:
         """Insert them; return what a row's number lacks to its id."""
-        highest = text(f"SELECT coalesce(max(id), 0) FROM {table}")  # noqa: S608 - our own names
-        shift: int = self._connection.execute(highest).scalar_one() - self._after
+        highest = f"SELECT coalesce(max(id), 0) FROM {table}"  # noqa: S608 - our own names
+        shift: int = self._connection.exec_driver_sql(highest).scalar_one() - self._after
         statement = _statement(
             template,
             self._connection.dialect.name,
-            {"first": self._after + 1, "last": self._last, **values},
+            {"first": self._after + 1, "last": self._last, "own": shift, **values},
         )
         self._connection.exec_driver_sql(statement)
+        if self._connection.dialect.name == "postgresql":
+            self._connection.exec_driver_sql(f"SELECT setval('{table}_id_seq', ({highest}))")
         return shift
 
 

@@ -214,7 +214,6 @@ def taken_crm_ids(
             delivery.c.destination == destination,
             delivery.c.record == record,
             delivery.c.record != "contact",
-            delivery.c.crm_id.is_not(None),
             delivery.c.crm_id.in_(crm_ids),
         )
     )

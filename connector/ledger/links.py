@@ -18,7 +18,6 @@ def linked_elsewhere(
             select(delivery.c.crm_id).where(
                 delivery.c.destination == destination,
                 delivery.c.record == "contact",
-                delivery.c.crm_id.is_not(None),
                 delivery.c.crm_id.in_(crm_ids),
             )
         ).scalars()
@@ -33,7 +32,6 @@ def shared_contacts(connection: Connection, destination: str, crm_ids: Collectio
             .where(
                 delivery.c.destination == destination,
                 delivery.c.record == "contact",
-                delivery.c.crm_id.is_not(None),
                 delivery.c.crm_id.in_(crm_ids),
             )
             .group_by(delivery.c.crm_id)

@@ -273,6 +273,7 @@ _partial_index(
 _partial_index(
     "ix_delivery_contact_crm_id",
     delivery.c.destination,
+    delivery.c.record,
     delivery.c.crm_id,
     where="crm_id IS NOT NULL AND record = 'contact'",
 )

@@ -154,7 +154,6 @@ def held_by_crm_id(
             delivery.c.destination == destination,
             kind,
             delivery.c.record == record,
-            delivery.c.crm_id.is_not(None),
             delivery.c.crm_id.in_(sorted(crm_ids)),
         )
     )
