@@ -11,6 +11,7 @@ from connector.cli.options import config_option, given, json_option
 from connector.cli.session import config_of
 from connector.ledger.restoration import Recovered
 from connector.runtime.recovery import look_at_backup, recover_restored
+from connector.runtime.times import rfc3339
 
 _TO_DO = (
     (
@@ -61,9 +62,9 @@ def command(context: click.Context, /, *, restored: bool, yes: bool) -> None:
 
 def _spell(recovered: Recovered) -> dict[str, Any]:
     return {
-        "last_write": recovered.last_write.isoformat(),
-        "restored_at": recovered.restored_at.isoformat(),
-        "quiet_until": recovered.quiet_until.isoformat(),
+        "last_write": rfc3339(recovered.last_write),
+        "restored_at": rfc3339(recovered.restored_at),
+        "quiet_until": rfc3339(recovered.quiet_until),
         "in_doubt": dict(recovered.in_doubt),
         "runs_withdrawn": recovered.runs,
         "rotated_tokens": list(recovered.rotated),
