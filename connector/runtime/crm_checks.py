@@ -69,6 +69,23 @@ async def check_destination(
     return looked_at
 
 
+async def look_at_account(config: Config, ledger: Ledger, name: str) -> list[Finding]:
+    """Say whether a CRM takes the credentials, and what they lack; fields are not looked at."""
+    try:
+        destination = build_destination(config, ledger, name)
+    except ConfigError as error:
+        return findings_of(
+            error.problems, name=f"{name}.mapping", destination=name, remedy="answer differently"
+        )
+    try:
+        account = await destination.adapter.account()
+    except (CrmError, ConfigError) as error:
+        return [_no_account(name, error)]
+    finally:
+        await destination.client.aclose()
+    return list(_judge_account(name, account))
+
+
 _RENEW: Final = "make a new token in the CRM and put it where the configuration says"
 
 

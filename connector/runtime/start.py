@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from connector.errors import ConfigError, ConnectorError, Problem
 Keeping = Literal["env", "file"]
 """Where secrets are: environment variables, or files beside the configuration."""
 
+APP_SECRET: Final = "Meta's app secret"  # noqa: S105 - what it is called
+VERIFY_TOKEN: Final = "the verify token"  # noqa: S105 - likewise
+ACCESS_TOKEN: Final = "the access token for Meta"  # noqa: S105 - likewise
 _FOLDER: Final = "secrets"
 _COMMENT_AT: Final = 44
 _HEAD: Final = (
@@ -43,6 +47,12 @@ class Answers:
     """A shipped mapping to copy; ``None`` for the adapter's own."""
     base_url: str | None = None
     keeping: Keeping = "env"
+    username: str | None = None
+    """For a CRM that wants a user and a password."""
+    access_token: bool = False
+    """Whether there is, or will be, an access token for Meta."""
+    graph_url: str | None = None
+    """Where Meta's Graph API is, if not where all are."""
 
     @property
     def shipped(self) -> str | None:
@@ -56,7 +66,7 @@ class Begun:
 
     files: list[Path] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
-    """By what the secret is: the variable's name or the file's path."""
+    """By what the secret is: the variable's name or the file's path. Kept ones are not among it."""
 
 
 def installed_adapters() -> list[str]:
@@ -74,8 +84,20 @@ def needs_address(adapter: str) -> bool:
     return load_adapter(adapter).settings_model.default_base_url is None
 
 
-def begin(file: Path, answers: Answers) -> Begun:
+def wants_user(adapter: str, mapping: str | None) -> bool:
+    """Say whether a CRM is signed in to with a user and a password rather than with a token."""
+    reference = mapping or load_adapter(adapter).mapping
+    if reference is None:
+        return False
+    shipped = tomllib.loads((SHIPPED / f"{reference}.toml").read_text(encoding="utf-8"))
+    return (shipped.get("auth") or {}).get("kind") == "basic"
+
+
+def begin(file: Path, answers: Answers, given: Mapping[str, str] | None = None) -> Begun:
     """Write a configuration, a copy of the mapping and, where wanted, a folder for secrets.
+
+    ``given`` are the secrets that are known, by what they are (``secret_names``); they are written
+    where secrets are kept in files, for their owner alone to read.
 
     Raises ``ExistsError`` before anything is written where a file is there already, and
     ``ConfigError`` where the answers do not make a valid configuration.
@@ -88,7 +110,7 @@ def begin(file: Path, answers: Answers) -> Begun:
     _try_out(file, answers)
     folder.mkdir(parents=True, exist_ok=True)
     if answers.keeping == "file":
-        begun.files.append(_keep_token(folder))
+        begun.files += _keep_secrets(folder, begun, given or {})
     if copy is not None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((SHIPPED / f"{shipped}.toml").read_bytes())
@@ -107,34 +129,49 @@ def _refuse_existing(*files: Path | None) -> None:
             )
 
 
-def _keep_token(folder: Path) -> Path:
-    """Make up the verify token, which nobody but Meta's dashboard has to be told."""
-    kept = folder / _FOLDER
-    kept.mkdir(mode=0o700, exist_ok=True)
-    path = kept / "verify_token"
-    if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as token:
-            token.write(secrets.token_hex(24) + "\n")
-    return path
+def _keep_secrets(folder: Path, begun: Begun, given: Mapping[str, str]) -> Iterator[Path]:
+    """Write what is known; the verify token is made up, since only Meta has to be told it."""
+    (folder / _FOLDER).mkdir(mode=0o700, exist_ok=True)
+    known = {VERIFY_TOKEN: secrets.token_hex(24), **given}
+    for what, place in list(begun.places.items()):
+        path = folder / place
+        if what not in known:
+            continue
+        if not path.exists():
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+                file.write(known[what] + "\n")
+        if what in given:
+            del begun.places[what]
+        yield path
+
+
+def crm_secret(answers: Answers) -> str:
+    """Return what the CRM's secret is called among the places."""
+    word = "token" if answers.username is None else "password"
+    return f"the {word} of {answers.adapter}"
 
 
 def _places(answers: Answers) -> dict[str, str]:
+    word = "TOKEN" if answers.username is None else "PASSWORD"
     names = {
-        "Meta's app secret": "WHATSAPP_APP_SECRET",
-        "the verify token": "WHATSAPP_VERIFY_TOKEN",
-        f"the token of {answers.adapter}": f"{answers.adapter.upper()}_TOKEN",
+        APP_SECRET: "WHATSAPP_APP_SECRET",
+        VERIFY_TOKEN: "WHATSAPP_VERIFY_TOKEN",
+        crm_secret(answers): f"{answers.adapter.upper()}_{word}",
     }
+    if answers.access_token:
+        names[ACCESS_TOKEN] = "WHATSAPP_ACCESS_TOKEN"
     if answers.keeping == "env":
         return names
-    files = {
-        "WHATSAPP_APP_SECRET": "app_secret",
-        "WHATSAPP_VERIFY_TOKEN": "verify_token",
+    return {
+        what: f"{_FOLDER}/{name.lower().removeprefix('whatsapp_')}" for what, name in names.items()
     }
-    return {what: f"{_FOLDER}/{files.get(name, name.lower())}" for what, name in names.items()}
 
 
-def _references(answers: Answers) -> list[str]:
-    return [f'{{ {answers.keeping} = "{place}" }}' for place in _places(answers).values()]
+def _references(answers: Answers) -> dict[str, str]:
+    return {
+        what: f'{{ {answers.keeping} = "{place}" }}' for what, place in _places(answers).items()
+    }
 
 
 def compose(answers: Answers) -> str:
@@ -143,10 +180,16 @@ def compose(answers: Answers) -> str:
 
 
 def _compose(answers: Answers) -> Iterator[str]:
-    secret, verify_token, token = _references(answers)
+    references = _references(answers)
     example = _Example(read_example())
     yield from example.table(
-        "whatsapp", {"app_secrets": f"[{secret}]", "verify_token": verify_token}
+        "whatsapp",
+        {
+            "app_secrets": f"[{references[APP_SECRET]}]",
+            "verify_token": references[VERIFY_TOKEN],
+            "access_token": references.get(ACCESS_TOKEN),
+            "graph_url": None if answers.graph_url is None else _text(answers.graph_url),
+        },
     )
     number = {
         "phone_number_id": _text(answers.phone_number_id),
@@ -160,7 +203,8 @@ def _compose(answers: Answers) -> Iterator[str]:
         "adapter": _text(answers.adapter),
         "mapping": None if shipped is None else _text(f"mappings/{shipped}.toml"),
         "base_url": None if answers.base_url is None else _text(answers.base_url),
-        "token": token,
+        "username": None if answers.username is None else _text(answers.username),
+        "token" if answers.username is None else "password": references[crm_secret(answers)],
     }
     yield from example.table(
         "destinations.hubspot", destination, called=f"destinations.{answers.adapter}"
