@@ -57,6 +57,9 @@ __all__ = ["Pipedrive", "PipedriveSettings"]
 _MOST_AT_ONCE: Final = 10
 """Writes under way at once, each of another contact."""
 
+_DATED: Final = ("persons", "activities")
+"""Records whose time of making nobody writes; a note's is what the mapping says."""
+
 
 class Pipedrive:
     """The adapter for a Pipedrive company."""
@@ -96,6 +99,7 @@ class Pipedrive:
             read=100,
             erase=100,
             repeatable=frozenset(),
+            made_at=dict.fromkeys(_DATED, "add_time"),
             concurrency=self._concurrency,
             find_lag=0.0,  # look-ups by key read lists; only phones may be searched
         )
