@@ -1,4 +1,4 @@
-"""Says what an audit came to: flaws that are known, and what nobody was asked about."""
+"""Says what an audit came to: flaws that are known, and what is not known."""  # noqa: INP001
 
 import json
 import sys
