@@ -10,6 +10,7 @@ from sqlalchemy import event, insert
 from connector.ledger.destinations import register_destinations
 from connector.ledger.ledger import Ledger
 from connector.ledger.schema import contact
+from tests.ledger.book import Book
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
@@ -60,3 +61,10 @@ class Statements:
 def count_statements() -> Callable[[Ledger], Statements]:
     """Return what counts the statements of a ledger inside a ``with``."""
     return Statements
+
+
+@pytest.fixture
+def book(ledger: Ledger, new_contacts: Callable[[int], list[int]]) -> Book:
+    """Return a book of two contacts in a ledger."""
+    ledger.keyed_hash("")  # reads the key, which can not be done within a transaction
+    return Book(ledger, new_contacts(2))
