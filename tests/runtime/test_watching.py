@@ -22,6 +22,7 @@ from connector.ledger.minutes import Minutes, load_minutes
 from connector.ledger.notices import Notice, store_notices
 from connector.model.alerts import Alert
 from connector.model.message import UNSEEN
+from connector.runtime.last_check import last_check
 from connector.runtime.watching import Watch
 
 START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -58,9 +59,7 @@ def budgets() -> dict[str, dict[str, BudgetState]]:
 
 
 @pytest.fixture
-def look(
-    ledger: Ledger, config: Config, budgets: dict[str, dict[str, BudgetState]]
-) -> Look:
+def look(ledger: Ledger, config: Config, budgets: dict[str, dict[str, BudgetState]]) -> Look:
     """Return a function that looks once and returns what fires."""
     watch = Watch(config, ledger, budgets=lambda: budgets)
 
@@ -229,6 +228,38 @@ def test_a_restricted_account_fires_until_whatsapp_takes_it_back(
     clock.move(days=1)
     _notice(ledger, "ACCOUNT_UPDATED", "info", clock.moment)
     assert look() == set()
+
+
+def test_the_end_of_a_token_and_a_message_without_account_fire_until_a_check_is_well(
+    ledger: Ledger, look: Look, rows: Any
+) -> None:
+    def check(counts: dict[str, Any]) -> None:
+        rows.add(schema.run, job="check", state="done", started_at=START, counts=counts)
+
+    check(
+        {
+            "complaints": [
+                _complaint("hubspot.credential", "warn", "the token ends on 2026-11-28"),
+                _complaint("whatsapp.credential", "fail", "the token ended", about=None),
+            ],
+            "credentials": {"hubspot": "2026-11-28T00:00:00Z"},
+            "unaccounted": {"hubspot": -2, "crm": 0},
+        }
+    )
+    assert look() == {
+        ("CredentialExpiring", "hubspot"),
+        ("CredentialExpiring", None),
+        ("ConservationBroken", "hubspot"),
+    }
+    [broken] = [each for each in ledger.query(firing_alarms) if each.alert == "ConservationBroken"]
+    assert broken.detail == "2 messages of what was received are not accounted for"
+    checked = ledger.query(last_check)
+    assert checked.difference == 2
+    assert checked.credentials == {"hubspot": datetime(2026, 11, 28, tzinfo=UTC)}
+
+    check({"complaints": [], "credentials": {}, "unaccounted": {"hubspot": 0}})
+    assert look() == set()
+    assert ledger.query(last_check).difference == 0
 
 
 def test_a_graph_version_that_ends_soon_fires(ledger: Ledger, config: Config) -> None:
