@@ -61,6 +61,20 @@ class Order(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Deletion(Order):
+    """A record that people take away."""
+
+    type: str
+    id: int
+
+
+class Merge(Order):
+    """Two records that people join; the one removed is gone."""
+
+    removed: int
+    survivor: int
+
+
 class _Token(Order):
     token: str
     scopes: list[str] | None = None

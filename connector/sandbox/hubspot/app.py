@@ -2,11 +2,11 @@
 
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Mount
 
+from connector.sandbox.assembly import assemble
 from connector.sandbox.hubspot.api import build_api, name_call, to_response
 from connector.sandbox.hubspot.control import control_routes
-from connector.sandbox.hubspot.page import page_routes
+from connector.sandbox.hubspot.page import Contacts
 from connector.sandbox.hubspot.portal import Portal
 from connector.sandbox.hubspot.refusals import Answer, describe_error, throttled, unauthorized
 from connector.sandbox.wire import Wire
@@ -24,15 +24,8 @@ def build_app(portal: Portal, *, seed: int = 0) -> Starlette:
         latency=lambda: portal.settings.latency,
         seed=seed,
     )
-    app = Starlette(
-        routes=[
-            Mount("/_sandbox", routes=control_routes(portal, wire)),
-            *page_routes(portal),
-            Mount("/", wire),
-        ]
-    )
+    app = assemble(wire, side_door=control_routes(portal, wire), gallery=Contacts(portal))
     app.state.portal = portal
-    app.state.wire = wire
     return app
 
 

@@ -7,11 +7,11 @@ which may be out of date and are checked against the record.
 """
 
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from connector.sandbox.database import Database
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS object (
@@ -85,31 +85,13 @@ class Claim(NamedTuple):
     object: int
 
 
-class Store:
-    """One SQLite database. Not safe for threads: one event loop owns it."""
+class Store(Database):
+    """The records of one portal."""
 
     def __init__(self, path: str = ":memory:") -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self.connection.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;" + _SCHEMA
-        )
+        super().__init__(path, _SCHEMA)
         highest = self.connection.execute("SELECT max(id) FROM object").fetchone()[0]
         self._next_id = _FIRST_ID if highest is None else highest + 1
-
-    def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Keep what is written inside if it ends well, and nothing of it otherwise."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
 
     def take_id(self) -> int:
         """Return an id no record ever had. A rolled back one is not used again."""

@@ -2,12 +2,12 @@
 
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Mount
 
+from connector.sandbox.assembly import assemble
 from connector.sandbox.pipedrive.answers import Answer, describe_error, throttled, unauthorized
 from connector.sandbox.pipedrive.api import build_api, name_call, to_response
 from connector.sandbox.pipedrive.company import Company
-from connector.sandbox.pipedrive.page import page_routes
+from connector.sandbox.pipedrive.page import Persons
 from connector.sandbox.pipedrive.side_door import SideDoor
 from connector.sandbox.wire import Wire
 
@@ -24,15 +24,8 @@ def build_app(company: Company, *, seed: int = 0) -> Starlette:
         latency=lambda: company.settings.latency,
         seed=seed,
     )
-    app = Starlette(
-        routes=[
-            Mount("/_sandbox", routes=SideDoor(company, wire).routes()),
-            *page_routes(company),
-            Mount("/", wire),
-        ]
-    )
+    app = assemble(wire, side_door=SideDoor(company, wire).routes(), gallery=Persons(company))
     app.state.company = company
-    app.state.wire = wire
     return app
 
 

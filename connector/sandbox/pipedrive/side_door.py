@@ -19,7 +19,7 @@ from typing import Any, Final
 from pydantic import Field
 from starlette.routing import Route
 
-from connector.sandbox.control import Body, Control, Order, reset_wire, wire_state
+from connector.sandbox.control import Body, Control, Deletion, Merge, Order, reset_wire, wire_state
 from connector.sandbox.pipedrive import activities, deals, fields, merging, notes, persons
 from connector.sandbox.pipedrive.answers import Answer, not_found
 from connector.sandbox.pipedrive.company import RECORDS, Company
@@ -37,16 +37,6 @@ class _Edit(Order):
     type: str
     id: int
     body: dict[str, Any]
-
-
-class _Deletion(Order):
-    type: str
-    id: int
-
-
-class _Merge(Order):
-    removed: int
-    survivor: int
 
 
 class _Field(Order):
@@ -121,11 +111,11 @@ class SideDoor:
         return _data(update(self._company, asked.id, _by_code(self._company, asked.body)))
 
     def _delete(self, body: Body, _: Mapping[str, str]) -> Any:
-        asked = _Deletion.model_validate(body)
+        asked = Deletion.model_validate(body)
         return _data(_verbs(asked.type)[2](self._company, asked.id))
 
     def _merge(self, body: Body, _: Mapping[str, str]) -> Any:
-        asked = _Merge.model_validate(body)
+        asked = Merge.model_validate(body)
         return {"id": merging.merge(self._company, asked.removed, asked.survivor).id}
 
     def _add_field(self, body: Body, _: Mapping[str, str]) -> Any:

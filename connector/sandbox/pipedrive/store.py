@@ -5,11 +5,11 @@ what searches find, from ``seen_from`` until ``seen_until``: a search lags behin
 """
 
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from connector.sandbox.database import Database
 
 Json = dict[str, Any]
 SortField = Literal["id", "update_time", "add_time", "due_date"]
@@ -75,31 +75,13 @@ class Query:
     start: Position | None = None
 
 
-class Store:
-    """One SQLite database. Not safe for threads: one event loop owns it."""
+class Store(Database):
+    """The records of one company."""
 
     def __init__(self, path: str = ":memory:") -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self.connection.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;" + _SCHEMA
-        )
+        super().__init__(path, _SCHEMA)
         rows = self.connection.execute("SELECT kind, max(id) FROM record GROUP BY kind")
         self._highest: dict[str, int] = dict(rows.fetchall())
-
-    def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Keep what is written inside if it ends well, and nothing of it otherwise."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
 
     def take_id(self, kind: str) -> int:
         """Return the next id of a kind: ids start at 1 in every company. None is used twice."""

@@ -2,12 +2,12 @@
 
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Mount
 
+from connector.sandbox.assembly import assemble
 from connector.sandbox.rest.account import Account
 from connector.sandbox.rest.answers import Answer
 from connector.sandbox.rest.api import build_api, name_call
-from connector.sandbox.rest.page import page_routes
+from connector.sandbox.rest.page import Contacts
 from connector.sandbox.rest.side_door import SideDoor
 from connector.sandbox.wire import Wire
 
@@ -24,15 +24,8 @@ def build_app(account: Account, *, seed: int = 0) -> Starlette:
         latency=lambda: account.settings.latency,
         seed=seed,
     )
-    app = Starlette(
-        routes=[
-            Mount("/_sandbox", routes=SideDoor(account, wire).routes()),
-            *page_routes(account),
-            Mount("/", wire),
-        ]
-    )
+    app = assemble(wire, side_door=SideDoor(account, wire).routes(), gallery=Contacts(account))
     app.state.account = account
-    app.state.wire = wire
     return app
 
 

@@ -1,85 +1,63 @@
-"""The page for people: contacts and their timelines. It changes nothing."""
+"""The page for people: contacts and their timelines."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib.resources import files
-from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FunctionLoader
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
-
+from connector.sandbox.people import Entry, Person
 from connector.sandbox.rest.account import Account
 from connector.sandbox.rest.store import Stored
 
-SHOWN: Final = 50
-"""Contacts on one page."""
-ENTRIES: Final = 500
-"""Messages of one timeline."""
 
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-}
+class Contacts:
+    """The contacts of an account, as the page asks for them."""
 
+    noun = "contact"
+    fields = "Fields"
 
-def page_routes(account: Account) -> list[Route]:
-    """Return the routes of the page and its style."""
-    environment = Environment(loader=FunctionLoader(_read), autoescape=True)
-    template = environment.get_template("contacts.html")
-    style = files("connector.sandbox").joinpath("page.css").read_text("utf-8")
+    def __init__(self, account: Account) -> None:
+        self._account = account
 
-    async def show(request: Request) -> Response:
-        text = request.query_params.get("after", "0")
-        after = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
-        people = sorted(account.store.live("contacts", "id > ?", (after,)), key=lambda r: r.id)
-        shown = people[:SHOWN]
-        html = template.render(
-            name=account.settings.name,
-            counts=account.store.counts(),
-            contacts=[_show(account, each) for each in shown],
-            after=shown[-1].id if len(people) > len(shown) else None,
-            first=after == 0,
+    @property
+    def title(self) -> str:
+        """The name that the account was given."""
+        return self._account.settings.name
+
+    def about(self) -> Sequence[str]:
+        """Return nothing: this CRM has no more to say of itself."""
+        return []
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many records there are, by kind."""
+        return self._account.store.counts()
+
+    def people(self, after: int, limit: int) -> Sequence[Stored]:
+        """Return contacts after an id."""
+        found = self._account.store.live("contacts", "id > ?", (after,))
+        return sorted(found, key=lambda each: each.id)[:limit]
+
+    def show(self, person: Stored) -> Person:
+        """Return a contact with its messages."""
+        messages = self._account.store.live("messages", "contact = ?", (person.id,))
+        return Person(
+            id=person.id,
+            name=person.fields.get("name", ""),
+            phone=person.fields.get("phone", ""),
+            fields=sorted(person.fields.items()),
+            timeline=[self._entry(each) for each in messages],
+            total=len(messages),
         )
-        return HTMLResponse(html, headers=_HEADERS)
 
-    async def show_style(_: Request) -> Response:
-        return Response(style, media_type="text/css", headers=_HEADERS)
-
-    return [Route("/", show), Route("/page.css", show_style)]
-
-
-def _read(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")
-
-
-def _show(account: Account, contact: Stored) -> dict[str, Any]:
-    messages = account.store.live("messages", "contact = ?", (contact.id,))
-    timeline = [_show_entry(account, each) for each in messages]
-    timeline.sort(key=lambda each: (each["moment"], each["id"]))
-    return {
-        "id": contact.id,
-        "name": contact.fields.get("name", ""),
-        "phone": contact.fields.get("phone", ""),
-        "fields": sorted(contact.fields.items()),
-        "timeline": timeline[-ENTRIES:],
-        "total": len(timeline),
-    }
-
-
-def _show_entry(account: Account, message: Stored) -> dict[str, Any]:
-    moment = message.created
-    try:
-        moment = datetime.fromisoformat(str(message.fields.get("sent_at"))).timestamp()
-    except ValueError:
-        moment = message.created
-    zone = ZoneInfo(account.settings.time_zone)
-    return {
-        "id": message.id,
-        "moment": moment,
-        "at": datetime.fromtimestamp(moment, zone).strftime("%d/%m/%Y %H:%M"),
-        "what": str(message.fields.get("direction", "")),
-        "text": str(message.fields.get("text", "")),
-    }
+    def _entry(self, message: Stored) -> Entry:
+        try:
+            moment = datetime.fromisoformat(str(message.fields.get("sent_at"))).timestamp()
+        except ValueError:
+            moment = message.created
+        zone = ZoneInfo(self._account.settings.time_zone)
+        return Entry(
+            id=message.id,
+            moment=moment,
+            at=datetime.fromtimestamp(moment, zone).strftime("%d/%m/%Y %H:%M"),
+            what=str(message.fields.get("direction", "")),
+            body=str(message.fields.get("text", "")),
+        )

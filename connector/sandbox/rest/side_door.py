@@ -15,7 +15,16 @@ from typing import Any
 
 from starlette.routing import Route
 
-from connector.sandbox.control import Body, Control, Order, RefusedError, reset_wire, wire_state
+from connector.sandbox.control import (
+    Body,
+    Control,
+    Deletion,
+    Merge,
+    Order,
+    RefusedError,
+    reset_wire,
+    wire_state,
+)
 from connector.sandbox.rest import records
 from connector.sandbox.rest.account import KINDS, Account
 from connector.sandbox.rest.answers import RefusalError
@@ -31,16 +40,6 @@ class _Edit(Order):
     type: str
     id: int
     fields: dict[str, Any]
-
-
-class _Deletion(Order):
-    type: str
-    id: int
-
-
-class _Merge(Order):
-    removed: int
-    survivor: int
 
 
 class SideDoor:
@@ -98,13 +97,13 @@ class SideDoor:
             return {"id": records.change(self._account, kind, asked.id, asked.fields).id}
 
     def _delete(self, body: Body, _: Mapping[str, str]) -> Any:
-        asked = _Deletion.model_validate(body)
+        asked = Deletion.model_validate(body)
         with _as_an_order():
             records.delete(self._account, records.require_kind(asked.type), asked.id)
         return {}
 
     def _merge(self, body: Body, _: Mapping[str, str]) -> Any:
-        asked = _Merge.model_validate(body)
+        asked = Merge.model_validate(body)
         with _as_an_order():
             return {"id": records.merge(self._account, asked.removed, asked.survivor).id}
 

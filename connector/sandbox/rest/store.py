@@ -1,11 +1,11 @@
 """Records of one account, in SQLite. Every call is one transaction."""
 
 import json
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from connector.sandbox.database import Database
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS record (
@@ -39,29 +39,13 @@ class Stored:
     moved_to: int | None = None
 
 
-class Store:
-    """One SQLite database. Not safe for threads: one event loop owns it."""
+class Store(Database):
+    """The records of one account."""
 
     def __init__(self, path: str = ":memory:") -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self.connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + _SCHEMA)
+        super().__init__(path, _SCHEMA)
         rows = self.connection.execute("SELECT kind, max(id) FROM record GROUP BY kind")
         self._highest: dict[str, int] = dict(rows.fetchall())
-
-    def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Keep what is written inside if it ends well, and nothing of it otherwise."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
 
     def take_id(self, kind: str) -> int:
         """Return an id that no record of this kind ever had."""
