@@ -68,19 +68,21 @@ def identity(value: Any) -> str | None:
 
 def texts_in(value: Any) -> list[str]:
     """Return every text and whole number in a value, however deep, as texts."""
-    match value:
-        case str():
-            return [value]
-        case bool():
-            return []
-        case int():
-            return [str(value)]
-        case list():
-            return [text for each in value for text in texts_in(each)]
-        case dict():
-            return [text for each in value.values() for text in texts_in(each)]
-        case _:
-            return []
+    found: list[str] = []
+    waiting = [value]  # a list, since an answer may be deeper than Python calls go
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                found.append(text)
+            case bool():
+                pass
+            case int() as number:
+                found.append(str(number))
+            case list() as items:
+                waiting += reversed(items)
+            case dict() as items:
+                waiting += reversed(items.values())
+    return found
 
 
 def _step(value: Any, part: str) -> Any:

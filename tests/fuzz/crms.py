@@ -29,6 +29,7 @@ _MANY: Final = 10**9
 _ASKED_OF_ONE: Final = 25
 """Questions to one adapter."""
 _SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES: Final = ("hubspot", "pipedrive", "rest", "searched")
 Work = Callable[[Any, "Crm"], Awaitable[Any]]
 
 
@@ -181,8 +182,9 @@ def _secret() -> Secret:
 
 
 def make_crm(name: str, folder: Path) -> Crm:
-    """Return one of ``hubspot``, ``pipedrive``, ``rest``, set up and with a contact in it."""
-    crm = {"hubspot": _hubspot, "pipedrive": _pipedrive, "rest": _rest}[name](folder)
+    """Return one of ``NAMES``, set up and with a contact in it."""
+    make = {"hubspot": _hubspot, "pipedrive": _pipedrive, "rest": _rest, "searched": _searched}
+    crm = make[name](folder)
     asyncio.run(_fill(crm))
     return crm
 
@@ -263,6 +265,120 @@ def _rest(folder: Path) -> Crm:
     )
 
 
+SEARCHED: Final = """
+[auth]
+kind = "none"
+[limits]
+rate = { requests = 100000, per = "1s" }
+[ping]
+path = "/me"
+[[errors]]
+status = 409
+class = "conflict_exists"
+[[errors]]
+pointer = "/error"
+matches = "limit|quota"
+class = "rate_limited"
+wait_pointer = "/wait"
+[[errors]]
+header = "Retry-After"
+status = 400
+class = "rate_limited"
+wait_header = "Retry-After"
+[contact]
+object = "people"
+key = "ref"
+once = "lookup"
+match = ["phone"]
+[contact.fields]
+name = "{{ contact.display_name }}"
+[[contact.find]]
+path = "/people"
+query = { phone = "{{ phone.e164 }}" }
+records = "/items"
+id = "/id"
+phones = ["/phone"]
+paging = { kind = "next_url", pointer = "/next" }
+[contact.lookup]
+path = "/people"
+query = { ref = "{{ key }}" }
+records = "/items"
+id = "/id"
+marker = ""
+strong = true
+[contact.create]
+path = "/people"
+body = "{{ fields }}"
+id = "/id"
+conflict_id = "/existing/0"
+[contact.update]
+path = "/people/{{ crm_id }}"
+body = "{{ fields }}"
+[contact.read]
+path = "/people/{{ crm_id }}"
+[contact.delete]
+path = "/people/{{ crm_id }}"
+[contact.list]
+path = "/people"
+records = "/items"
+id = "/id"
+changed = "/at"
+paging = { kind = "cursor", name = "after", pointer = "/next" }
+[message]
+object = "notes"
+once = "lookup"
+[message.fields]
+text = "{{ message.text }} [{{ message.key }}]"
+[message.lookup]
+path = "/people/{{ contact.crm_id }}/notes"
+records = "/items"
+id = "/id"
+marker = "/text"
+strong = true
+[[message.create]]
+path = "/notes"
+body = "{{ fields }}"
+id = "/id"
+save = { note = "/id" }
+[[message.create]]
+method = "PUT"
+path = "/people/{{ contact.crm_id }}/notes/{{ saved.note }}"
+"""
+"""A mapping that searches, follows pages, and writes in steps."""
+
+
+def _serve_searched(request: httpx.Request) -> httpx.Response:
+    person = {
+        "id": 1,
+        "phone": "+5511987654321",
+        "ref": "wc_1",
+        "name": "Ana",
+        "at": "2026-11-24T10:00:00Z",
+        "more": {"tags": ["a", {"b": "c"}], "text": "Olá [wm_0]"},
+    }
+    if request.method == "GET" and request.url.path == "/people":
+        later = request.url.params.get("after") or request.url.params.get("at")
+        following = None if later else "http://localhost:1/people?at=2"
+        return httpx.Response(200, json={"items": [person, person], "next": following})
+    return httpx.Response(200, json=person)
+
+
+def _searched(folder: Path) -> Crm:
+    (folder / "searched.toml").write_text(SEARCHED, encoding="utf-8")
+    mapping = load_mapping("searched.toml", folder=folder, adapter="rest")
+    return _crm(
+        "searched",
+        None,
+        RestSettings(adapter="rest", mapping="rest/sandbox", base_url="http://localhost:1"),
+        contact=CrmObject(mapping.contact.object, "contact", mapping.contact.key),
+        message=CrmObject(mapping.message.object, "message", mapping.message.key),
+        contact_fields={"name": "Ana"},
+        message_fields={"text": "Olá [wm_0]"},
+        requests=mapping.requests,
+        inner=httpx.MockTransport(_serve_searched),
+    )
+
+
 def _crm(
     name: str,
     app: Any,
@@ -273,6 +389,7 @@ def _crm(
     contact_fields: dict[str, FieldValue],
     message_fields: dict[str, FieldValue],
     requests: Any = None,
+    inner: httpx.AsyncBaseTransport | None = None,
 ) -> Crm:
 
     def build(harm: Harm) -> Connection:
@@ -290,7 +407,7 @@ def _crm(
     return Crm(
         name,
         build,
-        Harm(httpx.ASGITransport(app=app)),
+        Harm(inner or httpx.ASGITransport(app=app)),
         contact,
         message,
         contact_fields,

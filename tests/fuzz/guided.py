@@ -22,7 +22,7 @@ def judge(body: bytes) -> None:
     parsed = parse(body)
     for event in parsed.events:
         json.dumps(getattr(event, "content", None) or getattr(event, "details", None)).encode()
-    assert judge_signature(body[:80], body, [b"secret"]) == (  # noqa: S101 - what is looked for
+    assert judge_signature(body[:80], body, [b"secret"]) == (
         "valid" if body[:80] == sign(body, b"secret") else "wrong"
     )
 

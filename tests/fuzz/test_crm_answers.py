@@ -10,9 +10,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.crms import WORKS, Crm, make_crm
+from tests.fuzz.crms import NAMES, WORKS, Crm, make_crm
 
-NAMES: Final = ("hubspot", "pipedrive", "rest")
 EXAMPLES: Final = int(os.environ.get("CONNECTOR_FUZZ", "60"))
 _SEEDS = st.lists(st.integers(0, 1_000_000), min_size=1, max_size=6)
 
