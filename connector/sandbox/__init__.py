@@ -6,6 +6,7 @@ the vendors' documentation says, strictly: what the documentation only advises i
 
 hubspot       a HubSpot on the dated API, kept in SQLite, with quotas, merges and index lag
 pipedrive     a Pipedrive company, v2 and v1, with token costs, nothing unique, and merges
+graph         the part of Meta's Graph API that says whether an integration is right
 control       the side door that both have: calls, knobs, harm, tokens
 sanitise      HTML as a CRM keeps and shows it
 faults, wire  the harm that can be ordered between a client and any sandbox CRM

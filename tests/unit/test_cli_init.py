@@ -101,3 +101,26 @@ def test_what_has_no_default_is_asked_for_even_with_yes(
 ) -> None:
     assert main(["init", "--yes"]) == 2
     assert "--phone-number-id" in capsys.readouterr().err
+
+
+def test_a_crm_that_wants_a_user_gets_one_and_a_password(tmp_path: Path) -> None:
+    known = ["--base-url", "https://kinto.example.com", "--phone-number-id", "1"]
+    kinto = ["init", "--yes", "--adapter", "rest", "--mapping", "rest/kinto", *known]
+    assert main(kinto) == 2, "the user has no default"
+    assert main([*kinto, "--username", "connector"]) == 0
+    config = load_config(
+        tmp_path / "config.toml",
+        settings_models=settings_models(),
+        environ={**ENVIRON, "REST_PASSWORD": "d"},
+    )
+    settings = config.destinations["rest"]
+    assert settings.username == "connector"
+    assert settings.password is not None
+    assert settings.password.reveal() == "d"
+    assert settings.token is None
+
+
+def test_a_mapping_that_is_not_shipped_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    known = ["--base-url", "https://crm.example.com", "--phone-number-id", "1"]
+    assert main(["init", "--yes", "--adapter", "rest", "--mapping", "rest/none", *known]) == 2
+    assert "no mapping 'rest/none'" in capsys.readouterr().err
