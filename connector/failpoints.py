@@ -58,6 +58,7 @@ NAMES: Final = (
     "verify.before_commit",
     "rest.before_commit",
     "standing.before_commit",
+    "sweep.mid",
     "token.after_refresh",
     "migrate.mid",
     "drain.begun",

@@ -59,6 +59,7 @@ WRITE_FAULTS: Final = (
 FIELDS: Final = ("name", "phone", "body", "at", "note", "wa_key")
 
 Happening = Callable[[], Awaitable[None]]
+OnFreeze = Callable[[float], Awaitable[None]]
 OnCreate = Callable[[CrmObject, Sequence[Record]], Awaitable[None]]
 
 
@@ -82,7 +83,8 @@ class MemoryAdapter:
         """What is to go wrong with the next writes, and a number between 0 and 1 for it."""
         self.read_faults: deque[str] = deque()
         self.struck: Counter[str] = Counter()
-        self.on_freeze: Happening | None = None
+        self.on_freeze: OnFreeze | None = None
+        """What happens while the process stands still, with the number between 0 and 1."""
         self.meanwhile: Happening | None = None
         self.before_create: OnCreate | None = None
         self._batch = batch
@@ -135,7 +137,7 @@ class MemoryAdapter:
         fault, share = self.faults.popleft() if self.faults else ("ok", 0.0)
         self.struck[fault] += 1
         if fault == "freeze_before":
-            await _let_happen(self.on_freeze)
+            await self._freeze(share)
         require_open_gate()
         if fault == "unavailable":
             raise CrmUnavailableError("the CRM cannot be reached", started=False)
@@ -171,8 +173,12 @@ class MemoryAdapter:
         if fault == "error_after":
             raise CrmInDoubtError("the CRM answered 500", status=500)
         if fault == "freeze_after":
-            await _let_happen(self.on_freeze)
+            await self._freeze(share)
         return outcomes
+
+    async def _freeze(self, share: float) -> None:
+        if self.on_freeze is not None:
+            await self.on_freeze(share)
 
     def _write_one(self, obj: CrmObject, record: Record, call: int, fault: str) -> Outcome:
         match fault:

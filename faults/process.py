@@ -66,6 +66,8 @@ class Process:
     held: HeldLease
     client: CrmClient
     gatekeeper: Gatekeeper
+    known: int = 0
+    """The youngest delivery when its turn began: what is younger, it can not know of."""
 
 
 @dataclass(frozen=True, slots=True)

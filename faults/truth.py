@@ -10,6 +10,7 @@ from connector.ledger import schema
 from connector.ledger.ledger import Ledger
 from connector.model.record import CrmObject, Record
 from faults.memory import Held, MemoryCrm
+from faults.process import Process
 from faults.said import Text
 
 
@@ -26,8 +27,13 @@ def require_no_doubles(crm: MemoryCrm) -> None:
             raise BrokenPromiseError(f"the CRM holds a {kind} twice: {twice}")
 
 
-async def check_order(ledger: Ledger, obj: CrmObject, records: Sequence[Record]) -> None:
-    """Raise if a message is created while an earlier one of its lane is still to be made."""
+async def check_order(
+    ledger: Ledger, process: Process, obj: CrmObject, records: Sequence[Record]
+) -> None:
+    """Raise if a message is created while an earlier one of its lane is still to be made.
+
+    One that was put on the lane only after the process looked does not count.
+    """
     if obj.kind != "message":
         return
     keys = {record.key for record in records}
@@ -38,6 +44,7 @@ async def check_order(ledger: Ledger, obj: CrmObject, records: Sequence[Record])
         for other in rows:
             earlier = (other.position, other.id) < (row.position, row.id)
             unmade = other.crm_id is None and other.marker not in keys
+            earlier = earlier and other.id <= process.known
             if other.lane_id == row.lane_id and earlier and unmade:
                 raise BrokenPromiseError(
                     f"{row.marker} is created while {other.marker} of its lane is "

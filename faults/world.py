@@ -33,6 +33,9 @@ from faults.said import NUMBER, Text, change, say, webhook
 from faults.truth import BrokenPromiseError, check_order
 
 T = TypeVar("T")
+_LONG = 0.5
+_DEADLY = 0.8
+_MANY_TURNS = 14
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class World:
     edition: int = 0
     deleted: set[str] = field(default_factory=set)
     """Keys of message records that somebody deleted in the CRM."""
+    behind: float = 0.0
+    """Seconds by which the clock was put back: what is due by the clock is that much later."""
     died: int = 0
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _serials: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -147,6 +152,7 @@ class World:
         return waits[0] if waits else 1.0
 
     def _turn(self, process: Process) -> float:
+        process.known = max((row.id for row in self.rows()), default=0)
         try:
             return self.do(process.worker.turn(process.held, process.gatekeeper, stop=_never()))
         except LeaseLostError:
@@ -159,6 +165,13 @@ class World:
         self.do(process.client.aclose())
         self.zombies = [each for each in self.zombies if each is not process]
 
+    def set_clock(self, seconds: float) -> None:
+        """Let somebody set the clock, while a process runs that looks at it now and then."""
+        self.ledger.query(self.ledger.now)
+        self.clock.set_wrong(seconds)
+        self.behind = max(0.0, self.behind - seconds)
+        self.ledger.query(self.ledger.now)
+
     def take_over(self) -> Process | None:
         """Let a new process claim the lease; none if it is still held."""
         owner = f"process{next(self._serials)}"
@@ -168,9 +181,9 @@ class World:
             return None
         mapping = write_mapping(self.folder, self.edition)
         process = start_process(self.ledger, self.crm, mapping, self.shape, lease, since=since)
-        process.adapter.on_freeze = lambda: self._while_frozen(process)
+        process.adapter.on_freeze = partial(self._while_frozen, process)
         process.adapter.meanwhile = self._record_meanwhile
-        process.adapter.before_create = partial(check_order, self.ledger)
+        process.adapter.before_create = partial(check_order, self.ledger, process)
         self.holder = process
         return process
 
@@ -185,8 +198,12 @@ class World:
         assert lease is not None  # noqa: S101 - it was just made free
         await self._record(lease)
 
-    async def _while_frozen(self, frozen: Process) -> None:
-        """Let the lease run out and another process work, while one stands still in a call."""
+    async def _while_frozen(self, frozen: Process, share: float) -> None:
+        """Let the lease run out and another process work, while one stands still in a call.
+
+        From a share of 0.5 on, it works for long enough to look up twice and write again; from 0.8
+        on it dies of its first write.
+        """
         self.crm.let_pass(TUNING.lease + 1)
         if self.holder is frozen:
             self.holder = None
@@ -194,12 +211,28 @@ class World:
         other = self.take_over()
         if other is None:
             return
-        for _ in range(2):
+        if share >= _DEADLY:
+            other.adapter.faults.append(("die_after", 0.0))
+        for _ in range(_MANY_TURNS if share >= _LONG else 2):
+            other.known = max((row.id for row in self.rows()), default=0)
             try:
                 await other.worker.turn(other.held, other.gatekeeper, stop=_never())
             except LeaseLostError:
                 return
-        self.crm.let_pass(0.1)
+            except FailpointDeath:
+                self._bury(other)
+                return
+            except BaseExceptionGroup as group:
+                if group.split(FailpointDeath)[0] is None:
+                    raise
+                self._bury(other)
+                return
+            self.crm.let_pass(1.1 if share >= _LONG else 0.05)
+
+    def _bury(self, dead: Process) -> None:
+        self.died += 1
+        if self.holder is dead:
+            self.holder = None
 
     def abandon(self) -> None:
         """Let the holder's process stand still for good, or until it is thawed."""
@@ -263,6 +296,7 @@ class World:
 
     def come_to_rest(self) -> None:
         """Let everything go well, give dead letters another try, and let everybody write again."""
+        self.crm.let_pass(self.behind)
         self.settle()
         self.crm.let_pass(2)
         for person in sorted({text.person for text in self.texts.values()}):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from connector.deliver.patience import IMPATIENT, Patience
 from connector.deliver.plan import LanePlan, OnDeleted, plan_lane
 from connector.ledger.deliveries import Delivery, contact_deliveries, open_deliveries
 from connector.ledger.lanes import DueLane, due_lanes
@@ -51,6 +52,7 @@ def claim_work(
     repeatable: frozenset[RecordKind],
     repeatable_for: Mapping[RecordKind, timedelta],
     on_deleted: OnDeleted,
+    patience: Patience = IMPATIENT,
     lanes_at_once: int = LANES_AT_ONCE,
 ) -> Claim:
     """Read the due lanes of a destination and decide what each needs."""
@@ -74,6 +76,7 @@ def claim_work(
             repeatable_for=repeatable_for,
             on_deleted=on_deleted,
             now=now,
+            patience=patience,
         )
         for lane in lanes
         if lane.contact_id in links

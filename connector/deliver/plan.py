@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
 
+from connector.deliver.patience import IMPATIENT, Patience
 from connector.ledger.deliveries import OPEN, Delivery
 from connector.model.contact import Contact
 from connector.model.record import RecordKind
@@ -43,18 +44,23 @@ def plan_lane(
     repeatable_for: Mapping[RecordKind, timedelta] = MappingProxyType({}),
     on_deleted: OnDeleted,
     now: datetime,
+    patience: Patience = IMPATIENT,
 ) -> LanePlan:
     """Decide one lane. ``rows`` are its open deliveries in order, ``contact`` its contact's row.
 
     ``repeatable`` holds the record kinds whose write may simply be repeated, ``repeatable_for``
-    those whose create may be, byte by byte, for so long after it was first sent.
+    those whose create may be, byte by byte, for so long after it was first sent. ``patience``
+    measures both kinds of wait.
     """
+
+    def is_quiet(row: Delivery) -> bool:
+        return row.verify_at is not None and not patience.left(row.verify_at, row.lookups, now)
 
     def may_repeat(row: Delivery) -> bool:
         return (
             row.record in repeatable
             or row.crm_id is not None
-            or _is_remembered(row, repeatable_for.get(row.record), now)
+            or _is_remembered(row, repeatable_for.get(row.record), patience, now)
         )
 
     plan = LanePlan(lane_id, contact_id)
@@ -62,14 +68,14 @@ def plan_lane(
         plan.skip = [row for row in rows if row.state == "pending"]
         return plan
     if contact.state == "in_flight" and not may_repeat(contact):
-        plan.verify = [contact] if _is_quiet(contact, now) else []
+        plan.verify = [contact] if is_quiet(contact) else []
         return plan
     if contact.state in OPEN or _returns(contact, person, on_deleted):
         plan.contact = contact
     elif contact.crm_id is None:
         return plan
     linked = contact.crm_id is not None
-    _plan_messages(plan, rows, may_repeat=may_repeat, now=now, linked=linked)
+    _plan_messages(plan, rows, may_repeat=may_repeat, is_quiet=is_quiet, linked=linked)
     return plan
 
 
@@ -78,7 +84,7 @@ def _plan_messages(
     rows: Sequence[Delivery],
     *,
     may_repeat: Callable[[Delivery], bool],
-    now: datetime,
+    is_quiet: Callable[[Delivery], bool],
     linked: bool,
 ) -> None:
     """Take messages up to the first that is in doubt: that is what order means.
@@ -92,23 +98,21 @@ def _plan_messages(
             continue
         if row.state == "in_flight" and not may_repeat(row):
             held = True
-            plan.verify += [row] if linked and _is_quiet(row, now) else []
+            plan.verify += [row] if linked and is_quiet(row) else []
         elif not held:
             plan.messages.append(row)
 
 
-def _is_remembered(row: Delivery, span: timedelta | None, now: datetime) -> bool:
+def _is_remembered(
+    row: Delivery, span: timedelta | None, patience: Patience, now: datetime
+) -> bool:
     """Say whether the CRM still knows this create by its idempotency key, and we its bytes."""
     return (
         span is not None
         and row.sent_body is not None
         and row.sent_at is not None
-        and now <= row.sent_at + span
+        and patience.age(row.sent_at, now) <= span
     )
-
-
-def _is_quiet(row: Delivery, now: datetime) -> bool:
-    return row.verify_at is not None and row.verify_at <= now
 
 
 def _returns(contact: Delivery, person: Contact | None, on_deleted: OnDeleted) -> bool:
@@ -137,21 +141,26 @@ def rounds(lanes: Iterable[Sequence[Delivery]], *, at_once: int) -> list[list[De
     for rows in lanes:
         if not rows:
             continue
-        company = min(filter(None, (_company(row.crash_count) for row in rows)), default=0)
-        if company:
-            suspects.setdefault(company, []).extend(rows)
+        size = smallest_company(rows)
+        if size:
+            suspects.setdefault(size, []).extend(rows)
             continue
         step = at_once or len(rows)
         for number, start in enumerate(range(0, len(rows), step)):
             while len(together) <= number:
                 together.append([])
             together[number].extend(rows[start : start + step])
-    for company, rows in sorted(suspects.items(), reverse=True):
-        step = 1 if at_once else company
+    for size, rows in sorted(suspects.items(), reverse=True):
+        step = 1 if at_once else size
         together += [list(rows[start : start + step]) for start in range(0, len(rows), step)]
     return together
 
 
-def _company(crash_count: int) -> int:
+def company(crash_count: int) -> int:
     """Return in how large a round a row may go after so many deaths; 0 is any."""
     return {0: 0, 1: 0, 2: 100, 3: 10}.get(crash_count, 1)
+
+
+def smallest_company(rows: Iterable[Delivery]) -> int:
+    """Return in how large a round rows of one lane may go together; 0 is any."""
+    return min(filter(None, (company(row.crash_count) for row in rows)), default=0)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import cast
 
 import structlog
@@ -16,6 +15,7 @@ from connector.crm.batch import send_in_batches
 from connector.crm.gate import gate
 from connector.deliver.destination import Destination
 from connector.deliver.following import follow_contacts
+from connector.deliver.patience import quiet_wait
 from connector.deliver.settlement import Item, Settlement, settle_batch, write_settlement
 from connector.deliver.standing import DestinationStoppedError, Gatekeeper
 from connector.errors import CrmRejectedError
@@ -42,7 +42,10 @@ class Sender:
         held: HeldLease,
         gatekeeper: Gatekeeper,
         tuning: TuningSettings,
+        marked: frozenset[int] = frozenset(),
     ) -> None:
+        """Write under a lease; of rows that are ``marked`` a death is counted already."""
+        self._marked = marked
         self._ledger = ledger
         self._destination = destination
         self._held = held
@@ -137,19 +140,14 @@ class Sender:
             connection,
             [item.row.id for item in items],
             now=now,
-            verify_at=self._verify_at(now),
+            verify_at=now + quiet_wait(self._tuning),
             bodies={
                 item.row.id: item.record.body for item in items if item.record.body is not None
             },
+            marked=self._marked,
         )
         failpoint("begin.before_commit")
         return begun
-
-    def _verify_at(self, now: datetime) -> datetime:
-        tuning = self._tuning
-        return now + timedelta(
-            seconds=tuning.send_gate + tuning.request_timeout + tuning.quiet_period
-        )
 
     async def _settle(
         self, settlement: Settlement, items: Sequence[Item], record: RecordKind

@@ -12,10 +12,12 @@ from sqlalchemy import Connection
 from connector import metrics
 from connector.config.models import TuningSettings
 from connector.deliver.backoff import company_wait, lane_backoff
+from connector.deliver.caution import Caution
 from connector.deliver.claim import LANES_AT_ONCE, Claim, claim_work
 from connector.deliver.continuation import continue_conversations
 from connector.deliver.destination import Destination
 from connector.deliver.doubt import resolve_doubt
+from connector.deliver.patience import patience
 from connector.deliver.probe import POLL, Probe
 from connector.deliver.restored import Aftermath
 from connector.deliver.send import Sender
@@ -41,6 +43,7 @@ from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
 from connector.ledger.restoration import Restoration, load_restoration
 from connector.ledger.succession import take_over
+from connector.ledger.suspicion import unmark
 from connector.model.record import RecordKind
 from connector.waiting import wait_for_any
 
@@ -63,6 +66,8 @@ class Worker:
         self._tuning = tuning
         self._draw = draw or random.Random()  # noqa: S311 - jitter, not a secret
         self._probe = Probe(ledger, destination, tuning)
+        self._patience = patience(ledger.clocks, tuning)
+        self._caution = Caution(ledger)
         self._last_flush = float("-inf")
         self._more = False
         self._taken_over: int | None = None
@@ -100,6 +105,8 @@ class Worker:
             return wait
         if self._taken_over != held.lease.epoch:
             await self._take_over(held)
+            if held.lease.after_death:
+                self._caution.begin()
             self._taken_over = held.lease.epoch
         await self._wait_for_company(stop)
         return await self._step(held, gatekeeper, half_open=bool(standing.outages))
@@ -140,14 +147,6 @@ class Worker:
 
     async def _step(self, held: HeldLease, gatekeeper: Gatekeeper, *, half_open: bool) -> float:
         """Flush once; return the seconds until there is reason to look again."""
-        sender = Sender(
-            self._ledger,
-            self._destination,
-            held=held,
-            gatekeeper=gatekeeper,
-            tuning=self._tuning,
-        )
-        waves = Waves(self._ledger, self._destination, held=held, sender=sender)
         started = perf_counter()
         claim = await self._ledger.read(
             claim_work,
@@ -156,12 +155,24 @@ class Worker:
             repeatable=self._destination.repeatable,
             repeatable_for=self._repeatable_for(),
             on_deleted=self._destination.on_deleted,
+            patience=self._patience,
             lanes_at_once=1 if half_open else LANES_AT_ONCE,
         )
         failpoint("claim.read")
         if not claim.lanes:
             self._more = False
+            self._caution.end()
             return await self._until_next_due(claim.now)
+        marked = await self._caution.take_up(claim, held)
+        sender = Sender(
+            self._ledger,
+            self._destination,
+            held=held,
+            gatekeeper=gatekeeper,
+            tuning=self._tuning,
+            marked=marked,
+        )
+        waves = Waves(self._ledger, self._destination, held=held, sender=sender)
         self._last_flush = self._ledger.clock.boot()
         self._more = claim.full
         stopped = False
@@ -182,7 +193,9 @@ class Worker:
             stopped = True
             await gatekeeper.note_failure(error)
         await self._probe.heed_suspects(waves.schema_suspects, gatekeeper, held)
-        await self._rest(claim, held, failed=waves.failed_lanes)
+        await self._rest(claim, held, failed=waves.failed_lanes, marked=marked)
+        if not (stopped or claim.full):
+            self._caution.end()
         log.info(
             "delivery.flushed",
             destination=self._destination.name,
@@ -202,7 +215,9 @@ class Worker:
         spans = self._destination.repeatable_for
         return {kind: span - longest for kind, span in spans.items()}
 
-    async def _rest(self, claim: Claim, held: HeldLease, *, failed: Collection[int]) -> None:
+    async def _rest(
+        self, claim: Claim, held: HeldLease, *, failed: Collection[int], marked: Collection[int]
+    ) -> None:
         """Write down when each claimed lane is due again. The lane is locked, then looked at."""
 
         def work(connection: Connection) -> None:
@@ -219,6 +234,7 @@ class Worker:
                     head = None
                 rests.append(self._rest_of(lane, head, failed=lane.id in failed, now=now))
             rest_lanes(connection, rests)
+            unmark(connection, marked)
             destinations.save_day_use(
                 connection,
                 self._destination.name,
@@ -244,7 +260,10 @@ class Worker:
             )
             return LaneRest(lane.id, now + wait, lane.failures + 1)
         if head.state == "in_flight":
-            return LaneRest(lane.id, head.verify_at or now, lane.failures)
+            due = head.verify_at or now
+            return LaneRest(
+                lane.id, now + self._patience.left(due, head.lookups, now), lane.failures
+            )
         return LaneRest(lane.id, now, 0)
 
     async def _until_next_due(self, now: datetime) -> float:

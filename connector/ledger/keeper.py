@@ -10,12 +10,16 @@ from sqlalchemy import Connection
 from connector import metrics
 from connector.errors import LeaseLostError, LedgerError
 from connector.failpoints import failpoint
-from connector.ledger.leases import Lease, claim_lease, release_lease, renew_lease
+from connector.ledger.leases import Lease, claim_lease, lease_end, release_lease, renew_lease
 from connector.ledger.ledger import Ledger
 from connector.waiting import wait_for_any
 
 log = structlog.get_logger()
 
+_POLL = 1.0
+"""Seconds between two looks at a lease that somebody else holds: it may be given back early."""
+_SLACK = 0.01
+"""Seconds after the end of a lease at which it is surely over."""
 _TRUST = 0.7
 """A holder trusts its lease for this part of its life, counted from before the claim."""
 
@@ -64,14 +68,14 @@ async def hold(
     while not stop.is_set():
         since = ledger.clock.boot()
         try:
-            lease = await ledger.write(
+            lease: Lease | float = await ledger.write(
                 _claim, ledger, name, owner=owner, life=timedelta(seconds=life)
             )
         except LedgerError as error:
             log.warning("lease.unclaimed", lease=name, error=str(error))
-            lease = None
-        if lease is None:
-            await wait_for_any(stop, seconds=min(1.0, life / 4))
+            lease = _POLL
+        if not isinstance(lease, Lease):
+            await wait_for_any(stop, seconds=min(_POLL, lease))
             continue
         held = HeldLease(ledger, lease, life=life, since=since)
         log.info("lease.claimed", lease=name, epoch=lease.epoch)
@@ -119,8 +123,14 @@ async def _give_back(ledger: Ledger, lease: Lease) -> None:
 
 def _claim(
     connection: Connection, ledger: Ledger, name: str, *, owner: str, life: timedelta
-) -> Lease | None:
-    return claim_lease(connection, name, owner=owner, now=ledger.now(connection), life=life)
+) -> Lease | float:
+    """Claim a lease, or return the seconds until it runs out."""
+    now = ledger.now(connection)
+    claimed = claim_lease(connection, name, owner=owner, now=now, life=life)
+    if claimed is not None:
+        return claimed
+    ends_at = lease_end(connection, name)
+    return 0.0 if ends_at is None else max(0.0, (ends_at - now).total_seconds()) + _SLACK
 
 
 def _renew(connection: Connection, ledger: Ledger, lease: Lease, life: timedelta) -> None:

@@ -249,6 +249,7 @@ class LaneHead:
     record: RecordKind
     state: str
     verify_at: datetime | None
+    lookups: int
 
 
 def lane_heads(connection: Connection, lane_ids: Collection[int]) -> dict[int, LaneHead]:
@@ -269,9 +270,13 @@ def lane_heads(connection: Connection, lane_ids: Collection[int]) -> dict[int, L
         if row.head is not None
     ]
     rows = connection.execute(
-        select(delivery.c.lane_id, delivery.c.record, delivery.c.state, delivery.c.verify_at).where(
-            delivery.c.id.in_(heads)
-        )
+        select(
+            delivery.c.lane_id,
+            delivery.c.record,
+            delivery.c.state,
+            delivery.c.verify_at,
+            delivery.c.lookups,
+        ).where(delivery.c.id.in_(heads))
     )
     return {row.lane_id: LaneHead(*row) for row in rows}
 

@@ -4,14 +4,16 @@ All arithmetic is on the ledger's clock. A lease's epoch grows with every claim;
 made under a lease checks the epoch it was claimed with.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
 
 from connector.errors import LeaseLostError
 from connector.ledger.insertion import insert_new
 from connector.ledger.schema import lease
+
+_DEAD = "nobody any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Lease:
     name: str
     owner: str
     epoch: int
+    after_death: bool = field(default=False, compare=False)
+    """Whether whoever held it before did not give it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +41,26 @@ def claim_lease(
 ) -> Lease | None:
     """Take a lease that is free or expired; ``None`` if somebody else holds it."""
     insert_new(connection, lease, [{"name": name, "epoch": 0}])
+    before = connection.execute(select(lease.c.owner).where(lease.c.name == name)).scalar_one()
     claimed = connection.execute(
         update(lease)
         .where(lease.c.name == name, or_(lease.c.expires_at.is_(None), lease.c.expires_at < now))
         .values(owner=owner, epoch=lease.c.epoch + 1, expires_at=now + life)
         .returning(lease.c.epoch)
     ).scalar_one_or_none()
-    return None if claimed is None else Lease(name=name, owner=owner, epoch=claimed)
+    return None if claimed is None else Lease(name, owner, claimed, after_death=before is not None)
 
 
 def void_leases(connection: Connection) -> None:
-    """Take every lease from whoever held it: a daemon that locked a SQLite file has no rivals."""
-    connection.execute(update(lease).values(owner=None, expires_at=None))
+    """Take every lease from whoever held it: a daemon that locked a SQLite file has no rivals.
+
+    That a lease was not given back is still to be seen by whoever claims it next.
+    """
+    connection.execute(
+        update(lease)
+        .where(or_(lease.c.owner.is_not(None), lease.c.expires_at.is_not(None)))
+        .values(owner=case((lease.c.owner.is_not(None), _DEAD), else_=None), expires_at=None)
+    )
 
 
 def renew_lease(connection: Connection, held: Lease, *, now: datetime, life: timedelta) -> None:
@@ -72,6 +84,13 @@ def check_lease(connection: Connection, held: Lease) -> None:
     ).scalar_one_or_none()
     if found is None:
         raise LeaseLostError(f"the lease {held.name} was lost")
+
+
+def lease_end(connection: Connection, name: str) -> datetime | None:
+    """Return when a lease runs out; ``None`` if nobody holds it."""
+    return connection.execute(
+        select(lease.c.expires_at).where(lease.c.name == name)
+    ).scalar_one_or_none()
 
 
 def holdings(connection: Connection) -> dict[str, Holding]:

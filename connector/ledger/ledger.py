@@ -24,7 +24,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from connector import metrics
-from connector.clock import Clock, SystemClock
+from connector.clock import Clock, ClockWatch, SystemClock
 from connector.errors import LedgerError, LedgerRefusedError
 from connector.ledger.engine import READ_ONLY, sqlite_transaction
 from connector.ledger.schema import installation
@@ -35,6 +35,8 @@ T = TypeVar("T")
 _PASSING_STATES: Final = frozenset(
     {"40001", "40P01", "55P03"}
 )  # serialization, deadlock, lock wait
+_AT_ONCE: Final = 0.5
+"""Seconds within which two clocks count as read at the same moment."""
 _WRITE_SECONDS: Final = metrics.DB_TRANSACTION_SECONDS.labels("write")
 _READ_SECONDS: Final = metrics.DB_TRANSACTION_SECONDS.labels("read")
 
@@ -49,6 +51,7 @@ class Ledger:
         self.dialect: str = engine.dialect.name
         self.server_time = clock is None and self.dialect == "postgresql"
         """Whether the database's clock decides, and not this machine's."""
+        self.clocks: Final = ClockWatch()
         self._threads = ThreadPoolExecutor(
             max_workers=1 if self.dialect == "sqlite" else threads, thread_name_prefix="ledger"
         )
@@ -151,6 +154,14 @@ class Ledger:
 
     def now(self, connection: Connection) -> datetime:
         """Return the time that decides: the server's on PostgreSQL, else this machine's."""
+        before = self.clock.boot()
+        moment = self._read_time(connection)
+        after = self.clock.boot()
+        if after - before < _AT_ONCE:  # else nobody knows when within that it was
+            self.clocks.note(moment, after)
+        return moment
+
+    def _read_time(self, connection: Connection) -> datetime:
         if self.server_time:
             moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
             return moment

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, or_, update
 
-from connector.ledger.deliveries import IN_DOUBT
+from connector.ledger.deliveries import IN_DOUBT, OPEN
 from connector.ledger.schema import IS_UNSETTLED, delivery
 from connector.model.record import RecordKind
 
@@ -23,7 +23,8 @@ def take_over(
     """Sort out what the last holder left ``in_flight``; return how many rows went each way.
 
     Rows whose write can be repeated go back to ``pending``; the others are in doubt until they are
-    looked up. Rows that were in flight at eight deaths in a row are parked as poison.
+    looked up. Rows that were in flight, or being rendered, at eight deaths in a row are parked as
+    poison.
     """
     left = and_(
         delivery.c.destination == destination,
@@ -32,11 +33,16 @@ def take_over(
     )
     poisoned = connection.execute(
         update(delivery)
-        .where(left, delivery.c.crash_count >= POISON_CRASHES)
+        .where(
+            delivery.c.destination == destination,
+            IS_UNSETTLED,
+            delivery.c.state.in_(OPEN),
+            delivery.c.crash_count >= POISON_CRASHES,
+        )
         .values(
             state="parked",
             error_code="poison",
-            error_detail="the connector died eight times in a row while writing this record",
+            error_detail="the connector died eight times in a row while it worked on this record",
             parked_at=now,
         )
     ).rowcount

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from connector import metrics
+from connector.failpoints import failpoint
 from connector.ledger.runs import last_done
 from connector.reconcile.account import Account, Terms
 from connector.reconcile.courtesy import Courtesy
@@ -65,6 +66,7 @@ class Sweep:
         at = names.index(state.step) if state.step in names else 0
         while names[at] != _END:
             taken = await steps[names[at]]()
+            failpoint("sweep.mid")
             state.calls += self._courtesy.take_calls()
             if taken.last:
                 at += 1
