@@ -100,13 +100,12 @@ class Teller:
             headers[SIGNATURE] = sign(body, self._alerts.secret.reveal())
         address = self._alerts.webhook.reveal() if self._alerts.webhook else ""
         try:
-            answer = await client.post(address, content=body, headers=headers)
+            async with client.stream("POST", address, content=body, headers=headers) as answer:
+                if answer.is_success:  # what it says beside that is not read, however long it is
+                    return True
+                reason = str(answer.status_code)
         except httpx.HTTPError as error:
             reason = type(error).__name__
-        else:
-            if answer.is_success:
-                return True
-            reason = str(answer.status_code)
         log.warning("alert.untold", alert=alarm.alert, state=change, reason=reason)
         return False
 

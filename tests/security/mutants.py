@@ -119,8 +119,8 @@ MUTANTS: Final = (
     Mutant(
         "T3",
         "connector/template/reading.py",
-        "    nodes.Neg,\n",
-        "    nodes.Neg,\n    nodes.Call,\n    nodes.Keyword,\n",
+        "self.faults.append(_unknown_name(root, rest, names))",
+        "self.paths.add(path)",
         "tests/security/test_templates.py -k reader",
     ),
     Mutant(
