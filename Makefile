@@ -7,6 +7,7 @@
 #   make faults   kills and pauses under load: what is lost, doubled or out of order
 #   make fuzz     long: what no caller, admin or CRM should send; N=20000 tries more
 #   make audit    whether a flaw is known in what constraints.txt pins
+#   make mutants  each safeguard taken away once: does a test notice
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do 
 ARGS ?=
 N ?= 3000
 
-.PHONY: demo test check bench faults fuzz audit clean
+.PHONY: demo test check bench faults mutants fuzz audit clean
 
 demo: $(INSTALLED)
 	@$(VENV)/bin/connector demo $(ARGS)
@@ -42,6 +43,9 @@ fuzz: $(INSTALLED)
 
 audit: $(INSTALLED)
 	@PYTHON=$(VENV)/bin/python .ci/audit
+
+mutants: $(INSTALLED)
+	@$(VENV)/bin/python -m faults.mutants $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ period is over."""
 _COURIERS: Final = 8
 _REDELIVERED: Final = 0.1
 _PATIENCE: Final = 300.0
+_TOLD_EVERY: Final = 10.0
 
 RECEIVING: Final = (
     "receive.before_signature",
@@ -104,8 +105,13 @@ class _Left:
 class Campaign:
     """Carries out a plan in a folder of its own."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(
+        self, plan: Plan, folder: Path, *, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.plan = plan
+        self._tell = tell
+        self._told = time.monotonic()
+        self._acknowledged = 0
         self._chance = random.Random(plan.seed)  # noqa: S311 - what is harmed when, no secret
         self.trial = _prepare(plan, folder)
         self.hosts = _hosts(plan, self.trial)
@@ -132,8 +138,8 @@ class Campaign:
             report.posts = sent.posts
             self._settle(report)
             self._judge(report, traffic)
-        except (TrialError, TimeoutError) as error:
-            report.problem = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other campaigns go on
+            report.problem = f"{type(error).__name__}: {error}"
         finally:
             self.trial.stop()
         report.kills = self._left.done["kill"]
@@ -156,8 +162,11 @@ class Campaign:
             for host in self.hosts:
                 group.create_task(self._torment(host))
         for host in self.hosts:
+            if host.may_stop:  # ordered to, and not come by that place yet
+                host.kill()
+                self._left.done["kill"] += 1
             if not host.runs:
-                host.start()
+                _start(host)
             await host.until_ready()
         return sending.result()
 
@@ -186,6 +195,7 @@ class Campaign:
             for result in results:
                 total.given_up += result.given_up
                 total.statuses += result.statuses
+            self._acknowledged += len(places)
             await self._pace.after_slice()
         for _ in range(acts):  # fewer slices than acts of harm
             await self._pace.after_slice()
@@ -194,11 +204,14 @@ class Campaign:
     async def _torment(self, host: Host) -> None:
         """Harm one host again and again, until no harm is left."""
         while (act := self._left.take()) is not None:
+            self._report_progress()
             place = ""
+            if host.stands_still:  # struck later than it was waited for
+                host.go_on()
             if not host.runs:
                 place = self._draw_place(host)
                 strike = "kill" if act == "kill" else "stop"
-                host.start(f"{place}={strike}@{self._draw_pass()}" if place else "")
+                _start(host, f"{place}={strike}@{self._draw_pass()}" if place else "")
                 await host.until_ready()
             await self._pace.before_harm(lambda: host.runs and not host.stands_still)
             if place:
@@ -214,7 +227,18 @@ class Campaign:
             else:
                 await self._pause(host, place)
         if not host.runs:
-            host.start()
+            _start(host)
+
+    def _report_progress(self) -> None:
+        """Say how far it is, now and then."""
+        if time.monotonic() - self._told < _TOLD_EVERY:
+            return
+        self._told = time.monotonic()
+        done = self._left.done
+        self._tell(
+            f"{done['kill']} of {self.plan.kills} kills, {done['pause']} of {self.plan.pauses} "
+            f"pauses, {self._acknowledged} of {self.plan.webhooks} webhooks"
+        )
 
     async def _pause(self, host: Host, place: str) -> None:
         """Let a host stand still until its lease is over and another has taken its place."""
@@ -240,12 +264,13 @@ class Campaign:
     def _settle(self, report: Report) -> None:
         self.trial.crm.order("faults", None, method="DELETE")
         watcher = self.hosts[0].trial
-        watcher.wait_until_settled(seconds=180)
+        patience = 180 + self.plan.webhooks / 8
+        watcher.wait_until_settled(seconds=patience)
         parked = watcher.command("audit")["parked"]
         report.parked = parked
-        if parked:
+        if parked and not self.plan.kind.creates_only:
             watcher.command("dead-letters", "retry", "--all", check=False)
-            watcher.wait_until_settled(seconds=60)
+            watcher.wait_until_settled(seconds=patience)
         wait_until(
             lambda: self.trial.crm.state(objects="none")["late"] == 0,
             seconds=30,
@@ -256,7 +281,10 @@ class Campaign:
         state = self.trial.crm.state()
         verdict = self.plan.kind.compare(traffic.expected, state)
         report.faults = state["faults"]
-        report.lost = len(verdict.missing) + len(verdict.missing_contacts)
+        missing = len(verdict.missing)
+        if self.plan.kind.creates_only:
+            report.waiting = min(missing, report.parked.get("in_doubt", 0))
+        report.lost = missing - report.waiting + len(verdict.missing_contacts)
         report.doubled = len(verdict.doubled)
         report.doubled_contacts = len(verdict.doubled_contacts)
         report.reordered = len(verdict.disordered)
@@ -265,6 +293,20 @@ class Campaign:
         report.difference = audit["difference"]
         if audit["received"] != self.plan.webhooks or audit["open"]:
             report.problem = f"{audit['received']} received, {audit['open']} open in the audit"
+        report.allowed = int(self.plan.kind.looks_up and self.plan.pauses > 0)
+        if not self.plan.kind.creates_only:
+            report.reported = self._reconcile()
+
+    def _reconcile(self) -> int:
+        """Read the CRM back, mend nothing, and return how many doubles were found there."""
+        said = self.hosts[0].trial.command("reconcile", "--no-repair", check=False)
+        found = [each["found"] for each in said["destinations"].values()]
+        return sum(each["duplicate"] for each in found)
+
+
+def _start(host: Host, orders: str = "") -> None:
+    host.start(orders)
+    host.may_stop = "=stop" in orders
 
 
 def _receives(host: Host) -> bool:

@@ -11,7 +11,7 @@ import httpx
 from connector.failpoints import environment
 from connector.runtime.trial import Trial, TrialError
 
-_READY_WITHIN: Final = 60.0
+_READY_WITHIN: Final = 180.0
 _LOOK_EVERY: Final = 0.02
 
 
@@ -22,6 +22,8 @@ class Host:
         self.name = name
         self.trial = trial
         self.roles = roles
+        self.may_stop = False
+        """Whether its process was ordered to stand still at some place, sooner or later."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, orders: str = "") -> None:

@@ -4,7 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from connector.sandbox.comparison import Verdict, compare_hubspot, compare_pipedrive
+from connector.sandbox.comparison import (
+    Verdict,
+    compare_hubspot,
+    compare_pipedrive,
+    compare_rest,
+)
 from connector.sandbox.traffic import ExpectedContact
 
 Compare = Callable[[Sequence[ExpectedContact], Mapping[str, Any]], Verdict]
@@ -39,6 +44,10 @@ class Kind:
     destination: Mapping[str, Any]
     mapping: str | None = None
     """A mapping file of its own."""
+    looks_up: bool = True
+    """Whether a doubtful create is looked up: a process frozen after the gate can double it."""
+    creates_only: bool = False
+    """Whether nothing tells if a message was made: what is in doubt waits for a person."""
     harm: Mapping[str, float] = field(default_factory=dict)
     """The share of calls that each kind of fault strikes, and what else."""
 
@@ -69,6 +78,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             compare_hubspot,
             _HUBSPOT,
             {"batch_wait": "200ms", "rate": _FAST_RATE},
+            looks_up=False,
             harm=_HARM,
         ),
         Kind(
@@ -106,6 +116,31 @@ note = "{{ message.html }}"
             compare_pipedrive,
             _PIPEDRIVE,
             {"batch_wait": "200ms", "rate": _FAST_RATE, "daily_tokens": 1_000_000_000},
+            harm=_HARM_ONE_BY_ONE,
+        ),
+        Kind(
+            "create-only",
+            "messages can only be created, so one in doubt is a dead letter and never goes again",
+            "rest",
+            compare_rest,
+            {"rate_limit": 100_000, "index_lag": 0.5, "latency": 0.01},
+            {"batch_wait": "200ms", "rate": _FAST_RATE},
+            mapping="""
+extends = "rest/sandbox"
+[contact]
+once = "lookup"
+[contact.create]
+path = "/v1/contacts"
+body = "{{ fields }}"
+id = "/data/id"
+[message]
+once = "none"
+[message.create]
+path = "/v1/messages"
+body = "{{ fields }}"
+id = "/data/id"
+""",
+            creates_only=True,
             harm=_HARM_ONE_BY_ONE,
         ),
     )

@@ -1,7 +1,7 @@
 """What was injected, what came of it, and how sure that is."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,13 @@ class Report:
     parked: Mapping[str, int] = field(default_factory=dict)
     """Dead letters at the end of the harm; retried before the CRM was judged."""
     resolved: Mapping[str, int] = field(default_factory=dict)
+    reported: int | None = None
+    """Doubles that ``connector reconcile`` found in the end; ``None`` where nothing can be listed
+    there."""
+    allowed: int = 0
+    """Doubles that pauses may make there: a process can stand still between gate and write."""
+    waiting: int = 0
+    """Messages that are not in the CRM and wait for a person, where it can only create."""
     difference: int = 0
     """Of the audit."""
     problem: str = ""
@@ -62,6 +69,15 @@ class Report:
         """Whether nothing at all was lost, doubled, out of order or unaccounted for."""
         bad = (self.lost, self.doubled, self.doubled_contacts, self.reordered, self.misplaced)
         return not any(bad) and self.difference == 0 and not self.problem
+
+    @property
+    def kept(self) -> bool:
+        """Whether what is promised was kept: clean, but for doubles allowed and all reported."""
+        doubles = self.doubled + self.doubled_contacts
+        bad = (self.lost, self.doubled_contacts, self.reordered, self.misplaced, self.difference)
+        if any(bad) or self.problem or doubles > self.allowed:
+            return False
+        return doubles == 0 or (self.reported or 0) >= doubles
 
     def as_json(self) -> dict[str, Any]:
         """Return every figure."""
@@ -84,7 +100,10 @@ class Report:
             "reordered": self.reordered,
             "misplaced": self.misplaced,
             "parked": dict(self.parked),
+            "waiting": self.waiting,
+            "reported": self.reported,
             "difference": self.difference,
+            "kept": self.kept,
             "problem": self.problem,
             "bounds": {
                 "lost": bound(self.lost, self.acknowledged),
@@ -102,6 +121,8 @@ class Report:
             "doubled": f"{doubled}  ({_share(doubled, self.ambiguous)} of {self.ambiguous} "
             "ambiguous outcomes)",
             "reordered": str(self.reordered),
+            "reconcile": self._reported(doubled),
+            "waiting": f"{self.waiting} messages in doubt, not in the CRM" * bool(self.waiting),
             "misplaced": str(self.misplaced or ""),
             "parked": _listed(self.parked),
             "audit": f"a difference of {self.difference}" if self.difference else "",
@@ -113,9 +134,48 @@ class Report:
         )
         return [title, *(f"  {name:10} {text}" for name, text in what.items() if text)]
 
+    def _reported(self, doubled: int) -> str:
+        if self.reported is None:
+            return ""
+        return f"reported {self.reported} of {doubled} doubles" if doubled else "found no double"
+
     def _injected(self) -> str:
         places = self.struck_at.total()
         return f"{self.kills} SIGKILLs and {self.pauses} pauses ({places} at named places)"
+
+
+def table(reports: Sequence[Report]) -> list[str]:
+    """Return all campaigns beside each other, with their sum and how sure its zeros are."""
+    head = ("campaign", "webhooks", "kills", "pauses", "ambiguous", "lost", "doubled", "reordered")
+    rows = [
+        (
+            f"{each.kind} on {each.database}",
+            each.acknowledged,
+            each.kills,
+            each.pauses,
+            each.ambiguous,
+            each.lost,
+            each.doubled + each.doubled_contacts,
+            each.reordered,
+        )
+        for each in reports
+    ]
+    sums = [sum(int(row[place]) for row in rows) for place in range(1, len(head))]
+    cells = [[str(cell) for cell in row] for row in (head, *rows, ("all", *sums))]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
+    acknowledged, ambiguous, lost, doubled = sums[0], sums[3], sums[4], sums[5]
+    lines.append(
+        f"lost: {_share(lost, acknowledged)} of webhooks; "
+        f"doubled: {_share(doubled, ambiguous)} of ambiguous outcomes"
+    )
+    return lines
 
 
 def bound(found: int, tries: int) -> float | None:

@@ -12,6 +12,7 @@ import pytest
 
 from faults.campaign import Campaign, Plan
 from faults.kinds import KINDS
+from faults.mutants import MUTANTS, run_mutants
 from faults.races import RacePlan, Races
 
 pytestmark = pytest.mark.campaign
@@ -65,3 +66,11 @@ def test_two_receivers_and_three_workers_make_one_contact_of_each_person(
 
     record_property("measured", "\n".join(report.lines()))
     assert report.clean, report.lines()
+
+
+@pytest.mark.timeout(1500)
+def test_every_safeguard_is_missed_by_a_test(record_property: Record) -> None:
+    fates = list(run_mutants(MUTANTS))
+
+    record_property("measured", f"{sum(fate.caught for fate in fates)} of {len(fates)} caught")
+    assert {fate.mutant.name: fate.said for fate in fates if not fate.caught} == {}
