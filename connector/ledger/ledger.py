@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
 from time import perf_counter
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 import tenacity
 from sqlalchemy import Connection, Engine, func, insert, select
@@ -28,6 +28,11 @@ from connector.clock import Clock, ClockWatch, SystemClock
 from connector.errors import LedgerError, LedgerRefusedError
 from connector.ledger.engine import READ_ONLY, sqlite_transaction
 from connector.ledger.schema import installation
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from connector.ledger.alone import KeptConnections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,9 +51,9 @@ class Ledger:
 
     def __init__(self, engine: Engine, *, clock: Clock | None = None, threads: int = 8) -> None:
         self.engine = engine
-        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.clock: Clock = clock or SystemClock()
         self.dialect: str = engine.dialect.name
+        self._alone = _kept_connections(engine) if self.dialect == "postgresql" else None
         self.server_time = clock is None and self.dialect == "postgresql"
         """Whether the database's clock decides, and not this machine's."""
         self.clocks: Final = ClockWatch()
@@ -118,19 +123,18 @@ class Ledger:
         with self.engine.begin() as connection:
             return work(connection)
 
-    def execute_alone(self, work: Callable[[Connection | sqlite3.Connection], T]) -> T:
+    def execute_alone(self, work: "Callable[[sqlite3.Connection | psycopg.Connection], T]") -> T:
         """Run ``work``, which executes a single statement, with nothing around it but its commit.
 
-        For what happens so often that the rest of ``transact`` would double its CPU. SQLite's own
-        connection is what ``work`` gets there.
+        For what happens so often that the rest of ``transact`` would double its CPU; ``work`` gets
+        the driver's own connection. Its statement may be executed twice.
         """
         started = perf_counter()
         try:
-            if self.dialect == "sqlite":
-                with sqlite_transaction(self.engine) as driver:
-                    return work(driver)
-            with self._alone.connect() as connection:
-                return work(connection)
+            if self._alone is not None:
+                return self._alone.run(work)
+            with sqlite_transaction(self.engine) as driver:
+                return work(driver)
         except (DBAPIError, PoolTimeoutError) as error:
             raise as_ledger_error(error) from error
         finally:
@@ -183,12 +187,20 @@ class Ledger:
         """Let running transactions end, then close every connection."""
         self._closed = True
         self._threads.shutdown(wait=True)
+        if self._alone is not None:
+            self._alone.close()
         self.engine.dispose()
 
     @property
     def alive(self) -> bool:
         """Whether there are threads to run transactions in."""
         return not self._closed
+
+
+def _kept_connections(engine: Engine) -> "KeptConnections":
+    from connector.ledger.alone import KeptConnections  # noqa: PLC0415 - it loads PostgreSQL's driver
+
+    return KeptConnections(engine)
 
 
 def _is_passing(error: BaseException) -> bool:

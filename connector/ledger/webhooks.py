@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     Connection,
@@ -28,6 +28,9 @@ from sqlalchemy.dialects import sqlite
 
 from connector.ledger.columns import Instant
 from connector.ledger.schema import webhook
+
+if TYPE_CHECKING:
+    import psycopg  # loaded only by those who use PostgreSQL
 
 _WAITING: Final = and_(webhook.c.recorded_at.is_(None), webhook.c.error.is_(None))
 _FAILED: Final = or_(webhook.c.kept_raw.is_not(null()), webhook.c.error.is_not(None))
@@ -96,7 +99,7 @@ def digest_body(key: bytes, body: bytes) -> bytes:
 
 
 def store_webhooks(
-    connection: Connection | sqlite3.Connection,
+    connection: "Connection | sqlite3.Connection | psycopg.Connection",
     bodies: Sequence[tuple[bytes, bytes]],
     *,
     now: datetime | None,
@@ -109,12 +112,19 @@ def store_webhooks(
         return 0
     if isinstance(connection, sqlite3.Connection):
         return connection.execute(_insert_sqlite(len(bodies)), _flatten(bodies, now)).rowcount
+    if not isinstance(connection, Connection):
+        return connection.execute(_INSERT_POSTGRESQL, _arrays(bodies, now)).rowcount
     if connection.dialect.name == "sqlite":
         statement = _insert_sqlite(len(bodies))
         return connection.exec_driver_sql(statement, tuple(_flatten(bodies, now))).rowcount
+    return connection.exec_driver_sql(_INSERT_POSTGRESQL, _arrays(bodies, now)).rowcount
+
+
+def _arrays(
+    bodies: Sequence[tuple[bytes, bytes]], now: datetime | None
+) -> tuple[datetime | None, list[bytes], list[bytes]]:
     digests, contents = zip(*bodies, strict=True)
-    values = (now, list(digests), list(contents))
-    return connection.exec_driver_sql(_INSERT_POSTGRESQL, values).rowcount
+    return now, list(digests), list(contents)
 
 
 def _flatten(bodies: Sequence[tuple[bytes, bytes]], now: datetime | None) -> list[Any]:

@@ -9,16 +9,18 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
-from sqlalchemy import Connection
 
 from connector import metrics
 from connector.errors import ConnectorError, LedgerError
 from connector.failpoints import failpoint
 from connector.ledger.ledger import Ledger
 from connector.ledger.webhooks import digest_body, store_webhooks
+
+if TYPE_CHECKING:
+    import psycopg  # loaded only by those who use PostgreSQL
 
 _log = structlog.get_logger(__name__)
 _COMPANY: Final = 0.002
@@ -196,7 +198,7 @@ class GroupCommit:
 def _store(ledger: Ledger, bodies: list[tuple[bytes, bytes]]) -> int:
     """Store a group, in the ledger's thread; return how many of it are new."""
 
-    def store(connection: Connection | sqlite3.Connection) -> int:
+    def store(connection: "sqlite3.Connection | psycopg.Connection") -> int:
         failpoint("receive.before_commit")
         now = None if ledger.server_time else ledger.clock.now()
         return store_webhooks(connection, bodies, now=now)
