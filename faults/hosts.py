@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -26,11 +27,11 @@ class Host:
         """Whether its process was ordered to stand still at some place, sooner or later."""
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, orders: str = "") -> None:
-        """Start its process, with orders for its failpoints."""
+    def start(self, orders: str = "", *, env: Mapping[str, str] | None = None) -> None:
+        """Start its process, with orders for its failpoints and variables of its own."""
         arguments = ("--only", self.roles) if self.roles else ()
-        env = environment(orders) if orders else None
-        self._process = self.trial.start(*arguments, env=env)
+        given = {**(environment(orders) if orders else {}), **(env or {})}
+        self._process = self.trial.start(*arguments, env=given)
 
     @property
     def process(self) -> subprocess.Popen[bytes]:

@@ -35,6 +35,7 @@ from connector.sandbox.traffic import ExpectedContact, ExpectedMessage
 from faults.campaign import TUNING, Campaign, Plan
 from faults.hosts import Host
 from faults.kinds import KINDS
+from faults.leases import lease_of
 from faults.report import bound
 
 _AT_ONCE: Final = 8
@@ -199,7 +200,7 @@ class Races:
         """Return the host that holds the destination, and its epoch."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            owner, epoch = await asyncio.to_thread(self._ledger.query, _lease_of, self._lease)
+            owner, epoch = await asyncio.to_thread(self._ledger.query, lease_of, self._lease)
             for host in self.workers:
                 if host.runs and owner is not None and owner.endswith(f":{host.process.pid}"):
                     return host, epoch
@@ -210,7 +211,7 @@ class Races:
         """Return the seconds until somebody else has claimed the lease."""
         started = time.monotonic()
         while time.monotonic() < started + 60:
-            _, now = await asyncio.to_thread(self._ledger.query, _lease_of, self._lease)
+            _, now = await asyncio.to_thread(self._ledger.query, lease_of, self._lease)
             if now > epoch:
                 return time.monotonic() - started
             await asyncio.sleep(0.02)
@@ -289,14 +290,6 @@ async def _lost_leases(host: Host) -> float:
         if line.startswith("connector_lease_lost_total "):
             return float(line.split()[1])
     return 0.0
-
-
-def _lease_of(connection: Connection, name: str) -> tuple[str | None, int]:
-    lease = schema.lease
-    row = connection.execute(
-        select(lease.c.owner, lease.c.epoch).where(lease.c.name == name)
-    ).one_or_none()
-    return (None, 0) if row is None else (row.owner, row.epoch)
 
 
 def _standing_contacts(connection: Connection) -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -17,12 +17,15 @@ from connector.errors import LedgerBusyError, LedgerError
 
 READ_ONLY = "connector_read_only"
 """Execution option of a connection whose transaction only reads."""
+POOLED = "connector_pooled"
+"""Execution option of an engine whose sessions are not its own: PgBouncer lends them out."""
 
 _POSTGRESQL_SETTINGS = (
     "-c timezone=UTC -c statement_timeout=15s -c lock_timeout=5s "
     "-c idle_in_transaction_session_timeout=10s"
 )
 
+_READ_ONLY_STATE = "25006"
 _POSTGRESQL_SILENCE = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -36,6 +39,10 @@ an answer, and hours where nothing was asked, and the thread that asked with it.
 
 def open_engine(url: str | URL, *, role: str = "cli", threads: int = 8) -> Engine:
     """Return an engine for the ledger at ``url``.
+
+    ``?pgbouncer=true`` says that a PgBouncer stands before PostgreSQL and gives a connection to
+    each transaction. Then nothing may be kept in a session: statements are not prepared, and the
+    time limits are those that the role has in the database (see docs/operations.md).
 
     SQLite gets one connection, used by one thread: SQLite has one writer, and the releases between
     3.7.0 and 3.51.2 can lose a WAL reset when a second connection of the same process reads.
@@ -132,20 +139,35 @@ def _create_private(path: Path) -> None:
 
 
 def _open_postgresql(url: URL, *, role: str, threads: int) -> Engine:
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
+    pooled = url.query.get("pgbouncer") == "true"
+    session: dict[str, Any] = (
+        {"prepare_threshold": None} if pooled else {"options": _POSTGRESQL_SETTINGS}
+    )
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg").difference_update_query(["pgbouncer"]),
         pool_size=threads,
+        pool_use_lifo=True,  # few connections at work: each keeps buffers as large as its largest
         max_overflow=2,
         pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,
+        execution_options={POOLED: pooled},
         connect_args={
             "application_name": f"connector:{role}:{os.getpid()}",
-            "options": _POSTGRESQL_SETTINGS,
+            **session,
             "connect_timeout": 5,
             **_POSTGRESQL_SILENCE,
         },
     )
+
+    @event.listens_for(engine, "handle_error")
+    def leave(context: ExceptionContext) -> None:
+        # A server that became a standby keeps its connections, and a session whose transactions
+        # were made read-only stays so: only another connection finds the one that can write.
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY_STATE:
+            context.is_disconnect = True
+
+    return engine
 
 
 def hold_file(url: str | URL) -> IO[str] | None:

@@ -16,7 +16,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from connector.errors import SchemaOutdatedError
+from connector.errors import LedgerError, SchemaOutdatedError
+from connector.ledger.engine import POOLED
 from connector.ledger.schema import metadata
 
 _ADVISORY_LOCK = 7_291_188_412
@@ -89,6 +90,12 @@ def require_current(engine: Engine) -> None:
 @contextmanager
 def _alone(engine: Engine) -> Iterator[Connection]:
     """Give a connection whose transactions are Alembic's to begin, one migrating at a time."""
+    if engine.get_execution_options().get(POOLED):
+        raise LedgerError(
+            "the schema can not be changed through PgBouncer: the lock that lets one program "
+            "change it at a time belongs to a session",
+            remedy="for this command name PostgreSQL itself in ledger.url, without pgbouncer=true",
+        )
     with engine.connect() as connection:
         if engine.dialect.name != "postgresql":
             yield connection

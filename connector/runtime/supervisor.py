@@ -22,6 +22,7 @@ from connector.ledger.engine import hold_file
 from connector.ledger.keeper import HeldLease, hold
 from connector.ledger.leases import void_leases
 from connector.ledger.ledger import Ledger, as_ledger_error
+from connector.runtime.allocation import give_back_large_memory
 from connector.runtime.private import serve_private
 from connector.runtime.public import Intake
 from connector.runtime.scheduling import LEASE as SCHEDULE_LEASE
@@ -49,6 +50,7 @@ def run_daemon(config: Config, *, roles: Collection[str] = ROLES) -> None:
     Raises ``LedgerError`` where the ledger can not be used: another daemon holds the SQLite file,
     or the schema of a PostgreSQL is not this version's.
     """
+    give_back_large_memory()
     lock = hold_file(config.ledger.url)
     try:
         ledger = open_ledger(config, role="daemon")

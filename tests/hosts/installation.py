@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
-
-from connector.ledger import migrate, schema
+from connector.ledger import migrate
 from connector.ledger.engine import open_engine
 from connector.ledger.leases import Holding, holdings
 from connector.ledger.ledger import Ledger
@@ -21,6 +19,7 @@ from connector.sandbox.sender import Sent, send
 from connector.sandbox.traffic import Traffic
 from faults.campaign import TUNING
 from faults.database import Database
+from faults.leases import lease_of
 from tests.hosts.machine import Machine
 from tests.hosts.network import Network, Site
 
@@ -154,7 +153,7 @@ class Installation:
 
     def _lease(self, name: str) -> tuple[str | None, int]:
         assert self.ledger is not None
-        return self.ledger.query(_look_at, name)
+        return self.ledger.query(lease_of, name)
 
     def _start_crm(self, site: Site) -> SandboxCrm:
         token_file = self.folder / "hubspot_token"
@@ -218,11 +217,3 @@ async def while_posting(
         return await posting
     finally:
         posting.cancel()
-
-
-def _look_at(connection: Connection, name: str) -> tuple[str | None, int]:
-    lease = schema.lease
-    row = connection.execute(
-        select(lease.c.owner, lease.c.epoch).where(lease.c.name == name)
-    ).one_or_none()
-    return (None, 0) if row is None else (row.owner, row.epoch)

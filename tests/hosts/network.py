@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 Side = Literal["open", "data"]
@@ -59,7 +60,7 @@ class Network:
         try:
             for side in SIDES:
                 _ip("link", "add", self._bridge(side), "type", "bridge")
-                self._undo.append(lambda side=side: _ip("link", "del", self._bridge(side)))
+                self._undo.append(partial(_ip, "link", "del", self._bridge(side)))
                 address = f"{_BENCHMARKING[side]}.{self._net}.254/24"
                 _ip("addr", "add", address, "dev", self._bridge(side))
                 _ip("link", "set", self._bridge(side), "up")
@@ -74,7 +75,7 @@ class Network:
         number = len(self._sites) + 1
         site = Site(f"wa{self._mark}{number}", number, self._net)
         _ip("netns", "add", site.namespace)
-        self._undo.append(lambda: _ip("netns", "del", site.namespace))
+        self._undo.append(partial(_ip, "netns", "del", site.namespace))
         _ip("-n", site.namespace, "link", "set", "lo", "up")
         for side in SIDES:
             far = site.far_end(side)

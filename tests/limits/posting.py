@@ -63,3 +63,16 @@ def readiness(trial: Trial) -> list[str]:
     """Return why the receiver is not ready; empty while it is."""
     answer = httpx.get(f"{trial.admin_url}/readyz", timeout=5, trust_env=False)
     return [] if answer.status_code == 200 else answer.text.splitlines()
+
+
+def post_one_by_one(trial: Trial, webhooks: list[bytes]) -> list[int]:
+    """Post each webhook after the answer to the one before; return the statuses."""
+    with httpx.Client(timeout=30, trust_env=False) as client:
+        return [
+            client.post(
+                trial.webhook_url,
+                content=body,
+                headers={"x-hub-signature-256": sign(trial.secret, body)},
+            ).status_code
+            for body in webhooks
+        ]

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.timeout(300)
 NewTrial = Callable[..., Trial]
 Record = Callable[[str, object], None]
 POSTS = 100
+PASSWORD = "secret"
 ANSWERED_WITHIN = 5.0
 LEEWAY = 1.0
 """Seconds that a busy machine may take on top."""
@@ -43,7 +44,7 @@ def hold_up(
     trial: Trial, url: str, broken: AbstractContextManager[Any], record: Record, *, reason: str
 ) -> None:
     """Break the database, post, mend it, post, and see that the promise was kept."""
-    process = trial.start("--only", "receive")
+    process = trial.start("--only", "receive", env={"PGPASSWORD": PASSWORD})
     trial.wait_until_ready(process, seconds=60)
     stored = post_once(trial, bodies(20, seed=1)).stored
     assert len(stored) == 20
@@ -285,12 +286,11 @@ def test_nothing_is_acknowledged_while_postgresql_can_not_take_it(
     record_property: Record,
 ) -> None:
     name = f"faults_{os.urandom(4).hex()}"
-    database.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'")
+    database.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
     database.execute(f"CREATE DATABASE {name} OWNER {name}")
-    url = database.url(name, user=f"{name}:secret")
-    engine = open_engine(url)
+    engine = open_engine(database.url(name, user=name))
     migrate.upgrade(engine)
     engine.dispose()
-    trial = new_trial(set_up=False, ledger_url=url)
+    trial = new_trial(set_up=False, ledger_url=database.url(name, user=name))
 
-    hold_up(trial, url, broken(database, name), record_property, reason=reason)
+    hold_up(trial, database.url(name), broken(database, name), record_property, reason=reason)
