@@ -8,7 +8,7 @@ with what the mapping makes, and removed.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -95,8 +95,12 @@ async def _rehearse(
 ) -> None:
     name = result.destination
     tell(f"Asking {name} whether it would take it")
-    found, _ = await check_destination(config, ledger, name)
-    result.findings += [each for each in found if each.state == "fail"]
+    looked_at = await check_destination(config, ledger, name)
+    # Where nobody could look, since no call is left now, a warning says why.
+    stops = {"fail"} if looked_at.promise is not None else {"fail", "warn"}
+    result.findings += [
+        replace(each, state="fail") for each in looked_at.findings if each.state in stops
+    ]
     if not result.ok:
         return
     result.findings.append(
