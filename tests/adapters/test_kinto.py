@@ -16,10 +16,7 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from adapters.rest import RestSettings
 from connector.clock import SystemClock
@@ -36,6 +33,7 @@ from connector.sandbox.sender import send
 from connector.sandbox.server import serve_in_thread
 from connector.sandbox.traffic import DayOfTraffic, Traffic
 from connector.sandbox.wire import Wire
+from tests.adapters.proxy import Proxy
 
 USER, PASSWORD = "connector", "hush"
 SETTINGS = """
@@ -102,33 +100,6 @@ def kinto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
-
-
-class Proxy:
-    """Passes requests on to Kinto, so that the wire before it can do harm."""
-
-    def __init__(self, target: str) -> None:
-        self._http = httpx.Client(base_url=target, timeout=30, trust_env=False)
-
-    def close(self) -> None:
-        self._http.close()
-
-    async def __call__(self, scope: Scope, receive: Receive, send_: Send) -> None:
-        request = Request(scope, receive)
-        query = f"?{request.url.query}" if request.url.query else ""
-        answer = await run_in_threadpool(
-            self._http.request,
-            request.method,
-            f"{scope['raw_path'].decode()}{query}",
-            content=await request.body(),
-            headers=dict(request.headers),
-        )
-        headers = {
-            name: value
-            for name, value in answer.headers.items()
-            if name not in {"content-length", "transfer-encoding", "connection"}
-        }
-        await Response(answer.content, answer.status_code, headers)(scope, receive, send_)
 
 
 class Refusals:
