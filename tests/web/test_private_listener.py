@@ -115,15 +115,16 @@ async def private_listener(
     )
     stop = asyncio.Event()
     listener = PrivateListener(app, host="127.0.0.1", port=0)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(listener.serve(stop))
-        tasks.create_task(health.run(stop))
-        await listener.listening.wait()
-        base = f"http://127.0.0.1:{listener.port}"
+    tasks = [asyncio.create_task(listener.serve(stop)), asyncio.create_task(health.run(stop))]
+    await listener.listening.wait()
+    base = f"http://127.0.0.1:{listener.port}"
+    try:
         async with httpx.AsyncClient(base_url=base, trust_env=False) as client:
             yield Setting(client, health, fullness, snapshots)
+    finally:  # in order, also after a test that failed: it would wait for them for ever
         stop.set()
-    folder.cleanup()
+        await asyncio.gather(*tasks)
+        folder.cleanup()
 
 
 async def test_a_process_that_is_well_is_live_and_ready(ledger: Ledger) -> None:
