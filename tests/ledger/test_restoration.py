@@ -22,6 +22,8 @@ from connector.ledger.restoration import (
 )
 from connector.ledger.runs import load_runs, order_run
 from connector.ledger.sweeps import Held
+from connector.mapping.rendered import Rendered
+from connector.reconcile.judging import judge
 from tests.rows import NOON, Rows
 
 NOW = NOON + timedelta(hours=5)
@@ -231,6 +233,16 @@ def test_what_a_row_says_of_the_crm_counts_only_if_it_was_learnt_since() -> None
         None,
         None,
     )
+    nothing = frozenset[str]()
+    newer = judge(
+        restoration.distrust(held),
+        {"body": "as it was edited after the backup"},
+        names=("body",),
+        render=lambda: Rendered(
+            {"body": "as the backup knows it"}, nothing, nothing, nothing, content_hash="a"
+        ),
+    )
+    assert (newer.kind, newer.fields) == ("same", ())
     later = datetime(2027, 1, 1, tzinfo=UTC)
     for name in ("sent_at", "checked_at"):
         known = Held(**{n: getattr(held, n) for n in Held.__slots__} | {name: later})

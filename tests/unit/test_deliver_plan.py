@@ -153,3 +153,30 @@ def test_rows_that_were_in_flight_at_deaths_go_last_and_in_ever_smaller_company(
     assert [len(part) for part in found] == [1, 100, 50, 10, 2, 1, 1]
     assert found[0][0].id == 3
     assert [item.id for part in found[-2:] for item in part] == [1, 2]
+
+
+def test_all_that_is_in_doubt_in_a_lane_is_looked_up_together_and_nothing_after_it_goes() -> None:
+    doubtful = {"state": "in_flight", "verify_at": NOW - MINUTE}
+    found = plan(
+        row(1, "contact", "synced", crm_id="5"),
+        row(2),
+        row(3, **doubtful),
+        row(4),
+        row(5, **doubtful),
+        row(6, **(doubtful | {"verify_at": NOW + MINUTE})),
+    )
+
+    assert [item.id for item in found.messages] == [2]
+    assert [item.id for item in found.verify] == [3, 5]
+
+
+def test_messages_in_doubt_are_not_looked_for_before_their_contact_is_known_in_the_crm() -> None:
+    found = plan(
+        row(1, "contact"),
+        row(1, "contact"),
+        row(2, state="in_flight", verify_at=NOW - MINUTE),
+        row(3),
+    )
+
+    assert found.contact is not None
+    assert (found.verify, found.messages) == ([], [])
