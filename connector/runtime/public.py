@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from connector.config.models import Config
 from connector.ledger.ledger import Ledger
+from connector.ledger.place import LedgerPlace
 from connector.ledger.space import DiskSpace
 from connector.receive.app import ReceiveApp
 from connector.receive.group_commit import GroupCommit
@@ -24,6 +25,7 @@ class Intake:
     ) -> None:
         self.listens = listens
         self.space = DiskSpace(config.ledger.url, min_free=config.ledger.min_free)
+        self.place = LedgerPlace(config.ledger.url)
         self.queue = GroupCommit(ledger, on_stored=on_stored)
         self._app = ReceiveApp(
             self.queue,
@@ -31,7 +33,7 @@ class Intake:
             app_secrets=[secret.reveal().encode() for secret in config.whatsapp.app_secrets],
             verify_token=config.whatsapp.verify_token.reveal().encode(),
             max_body_bytes=config.webhook.max_body_bytes,
-            room=lambda: self.space.enough,
+            room=lambda: self.space.enough and self.place.kept,
         )
         self.listener = Listener(self._app, host=config.webhook.host, port=config.webhook.port)
 

@@ -36,14 +36,19 @@ class Health:
         revision: str,
         space: DiskSpace,
         fullness: Callable[[], float] = lambda: 0.0,
+        in_place: Callable[[], bool] = lambda: True,
         clock: Clock | None = None,
     ) -> None:
-        """Watch ``ledger``, which should be at ``revision``; ``fullness`` is 0 to 1."""
+        """Watch ``ledger``, which should be at ``revision``; ``fullness`` is 0 to 1.
+
+        ``in_place`` says whether the ledger's files are where they were when it was opened.
+        """
         self._ledger = ledger
         self._owner = owner
         self._revision = revision
         self._space = space
         self._fullness = fullness
+        self._in_place = in_place
         self._clock = clock or SystemClock()
         self._ticked_at = self._clock.boot()
         self._wrote_at: float | None = None
@@ -89,6 +94,8 @@ class Health:
             reasons.append(f"the ledger is at revision {self._found}, not {self._revision}")
         if not self._space.enough:
             reasons.append("the ledger's disk has less room than [ledger] min_free")
+        if not self._in_place():
+            reasons.append("the ledger's files were moved or deleted: stop, put them back, start")
         if self._fullness() >= _QUEUE_FULL:
             reasons.append("the queue of webhooks is almost full")
         return tuple(reasons)

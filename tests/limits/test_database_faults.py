@@ -125,9 +125,23 @@ def without_its_tables(trial: Trial) -> Iterator[None]:
         other.close()
 
 
+@contextmanager
+def moved_away(trial: Trial) -> Iterator[None]:
+    file = trial.folder / "connector.db"
+    file.rename(trial.folder / "elsewhere.db")
+    wait_until(
+        lambda: any("were moved" in each for each in readiness(trial)),
+        seconds=20,
+        what="it is noticed",
+    )
+    yield
+    (trial.folder / "elsewhere.db").rename(file)
+
+
 SQLITE = [
     pytest.param(locked_by_another_program, NOT_WRITABLE, id="locked"),
     pytest.param(files_that_can_not_grow, NOT_WRITABLE, id="quota", marks=pytest.mark.campaign),
+    pytest.param(moved_away, "files were moved", id="moved", marks=pytest.mark.campaign),
     pytest.param(without_its_tables, "revision 0000", id="schema", marks=pytest.mark.campaign),
 ]
 

@@ -21,6 +21,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "the ledger's disk has less room than [ledger] min_free": (
         "o disco do banco de dados tem menos espaço que [ledger] min_free"
     ),
+    "the ledger's files were moved or deleted: stop, put them back, start": (
+        "os arquivos do banco de dados foram movidos ou apagados: pare, devolva-os e inicie"
+    ),
     "the queue of webhooks is almost full": "a fila de webhooks está quase cheia",
     # a destination
     "not configured any more": "não está mais configurado",
