@@ -1,7 +1,5 @@
-"""What becomes of records in the answers that HubSpot gives besides "done"."""
+"""What becomes of writes that HubSpot takes in part, refuses or loses."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,27 +15,10 @@ from connector.model.outcome import (
     InDoubt,
     NotSent,
     Rejected,
-    Vanished,
     Written,
 )
-from connector.model.record import CrmObject, Lookup, Record
-
-Case = Callable[[Connection], Awaitable[None]]
-
-
-def run(crm: Any, case: Case, **options: Any) -> None:
-    async def play() -> None:
-        connection = crm.connect(**options)
-        try:
-            await case(connection)
-        finally:
-            await connection.aclose()
-
-    asyncio.run(play())
-
-
-def harm(crm: Any, call: str, **fault: Any) -> None:
-    crm.order("POST", "/faults", {"match": {"call": call}, **fault})
+from connector.model.record import Record
+from tests.adapters.hubspot.cases import harm, run
 
 
 def test_an_input_that_the_answer_does_not_mention_is_in_doubt(crm: Any) -> None:
@@ -212,20 +193,6 @@ def test_a_busy_portal_is_left_alone_for_a_moment(crm: Any) -> None:
     run(crm, case)
 
 
-def test_a_look_up_that_fails_amid_a_batch_takes_only_its_record_along(crm: Any) -> None:
-    async def case(at: Connection) -> None:
-        crm.add_contact("Ours", key=key(1))
-        stranger = crm.add_contact("Stranger")
-        fields = {**crm.contact_fields("Ana"), "wa_contact_key": key(1)}
-        other = person(crm, 2, crm_id=crm.add_contact("Other"))
-        harm(crm, "contacts.read", kind="unavailable")
-        outcomes = await write(at, crm.contact, [Record(key(1), fields, stranger), other])
-        assert isinstance(outcomes[0], NotSent)
-        assert outcomes[1] == Written(str(other.crm_id))
-
-    run(crm, case)
-
-
 def test_owners_are_named_by_email_and_asked_for_once(crm: Any) -> None:
     async def case(at: Connection) -> None:
         def owned(number: int, owner: str) -> Record:
@@ -247,124 +214,3 @@ def test_owners_are_named_by_email_and_asked_for_once(crm: Any) -> None:
     state = crm.order("GET", "/state?objects=contacts")["contacts"]
     owners = [each["properties"]["hubspot_owner_id"] for each in state]
     assert sorted(owners) == ["77", "77", "77", "78"]
-
-
-def test_a_body_that_is_too_long_is_cut_and_its_mark_kept(start_portal: Any) -> None:
-    with start_portal(messages="notes", message_key=None) as crm:
-
-        async def case(at: Connection) -> None:
-            [contact] = await write(at, crm.contact, [person(crm, 1)])
-            text = message_to(crm, contact, 1, text="<&>" * 40_000)
-            [outcome] = await write(at, crm.message, [text])
-            assert isinstance(outcome, Written)
-            [seen] = crm.messages()
-            assert seen.key == key(1)
-            assert seen.text.startswith("<&><&>")
-            assert seen.text.endswith(" […]")
-
-        run(crm, case)
-
-
-def test_a_doubtful_message_is_found_among_many_pages_of_others(start_portal: Any) -> None:
-    knobs = {"refuse_unique_on": ("communications",), "association_page": 7}
-    with start_portal(**knobs) as crm:
-
-        async def case(at: Connection) -> None:
-            [contact] = await write(at, crm.contact, [person(crm, 1)])
-            assert isinstance(contact, Written)
-            await describe(at, crm)
-            texts = [message_to(crm, contact, n) for n in range(150)]
-            outcomes = await write(at, crm.message, texts)
-            lookups = [Lookup(key=key(n), contact_crm_id=contact.crm_id) for n in range(151)]
-            found = await at.adapter.find(crm.message, lookups)
-            expected = [(each.crm_id,) for each in outcomes if isinstance(each, Written)]
-            assert list(found) == [*expected, ()]
-
-        run(crm, case)
-
-
-def test_a_doubtful_message_is_found_after_its_contact_was_merged(start_portal: Any) -> None:
-    with start_portal(refuse_unique_on=("communications",)) as crm:
-
-        async def case(at: Connection) -> None:
-            contacts = await write(at, crm.contact, [person(crm, 1), person(crm, 2)])
-            first, second = contacts
-            assert isinstance(first, Written)
-            assert isinstance(second, Written)
-            await describe(at, crm)
-            [message] = await write(at, crm.message, [message_to(crm, first, 1)])
-            assert isinstance(message, Written)
-            crm.merge_contacts(second.crm_id, first.crm_id)
-            lookup = Lookup(key=key(1), contact_crm_id=first.crm_id)
-            assert list(await at.adapter.find(crm.message, [lookup])) == [(message.crm_id,)]
-
-        run(crm, case)
-
-
-def test_a_message_that_people_deleted_has_vanished(crm: Any) -> None:
-    async def case(at: Connection) -> None:
-        [contact] = await write(at, crm.contact, [person(crm, 1)])
-        text = message_to(crm, contact, 1)
-        [message] = await write(at, crm.message, [text])
-        assert isinstance(message, Written)
-        crm.order("POST", "/delete", {"type": "communications", "id": int(message.crm_id)})
-        changed = Record(text.key, text.fields, message.crm_id)
-        assert await write(at, crm.message, [changed]) == [Vanished()]
-
-    run(crm, case)
-
-
-def test_a_contact_key_without_unique_values_pauses_for_good_reason(crm: Any) -> None:
-    crm.undo_setup()
-    crm.set_up(unique=False)
-
-    async def case(at: Connection) -> None:
-        [outcome] = await write(at, crm.contact, [person(crm, 1)])
-        assert isinstance(outcome, NotSent)
-        assert "unique" in str(outcome.cause)
-        states = {each.what: each.state for each in await at.adapter.setup(apply=True)}
-        assert states == {
-            "property wa_contact_key on contacts": "refused",
-            "property wa_message_key on communications": "present",
-        }
-
-    run(crm, case)
-
-
-def test_setup_makes_a_plain_property_where_the_portal_refuses_a_unique_one(
-    start_portal: Any,
-) -> None:
-    with start_portal(refuse_unique_on=("communications",)) as crm:
-        crm.undo_setup()
-
-        async def case(at: Connection) -> None:
-            contact, message = await at.adapter.setup(apply=True)
-            assert (contact.state, message.state) == ("created", "created")
-            assert "looked up" in message.detail
-            await describe(at, crm)
-            assert at.adapter.limits.repeatable == {"contacts"}
-
-        run(crm, case)
-
-
-def test_setup_on_a_portal_that_refuses_says_why(start_portal: Any) -> None:
-    with start_portal(refuse_unique_on=("contacts", "communications")) as crm:
-        crm.undo_setup()
-
-        async def case(at: Connection) -> None:
-            contact, message = await at.adapter.setup(apply=True)
-            assert (contact.state, message.state) == ("refused", "created")
-            assert "VALIDATION_ERROR" in contact.detail
-
-        run(crm, case)
-
-
-def test_a_contact_without_a_key_in_the_mapping_pauses(crm: Any) -> None:
-    crm.contact = CrmObject("contacts", "contact", None)
-
-    async def case(at: Connection) -> None:
-        [outcome] = await write(at, crm.contact, [person(crm, 1)])
-        assert isinstance(outcome, NotSent)
-        assert "no key" in str(outcome.cause)
-
-    run(crm, case)

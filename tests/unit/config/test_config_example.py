@@ -13,7 +13,7 @@ from connector.config.example import read_example
 from connector.config.load import load_config
 from connector.config.models import Config, DestinationSettings
 
-EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 SOURCE = EXAMPLE.read_text(encoding="utf-8")
 EVERYTHING = re.sub(r"(?m)^#(?=\S)", "", SOURCE)
 ENVIRON = dict.fromkeys(re.findall(r'env = "(\w+)"', SOURCE), "made-up") | {
