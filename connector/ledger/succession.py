@@ -12,6 +12,9 @@ from connector.model.record import RecordKind
 POISON_CRASHES = 8
 """Deaths in a row after which a row is parked as poison; fewer would let plain restarts park it."""
 
+_ALONE = 4
+"""Deaths after which a row goes alone: so does one that a person gives another try."""
+
 
 def take_over(
     connection: Connection,
@@ -43,6 +46,7 @@ def take_over(
             state="parked",
             error_code="poison",
             error_detail="the connector died eight times in a row while it worked on this record",
+            crash_count=_ALONE,
             parked_at=now,
         )
     ).rowcount

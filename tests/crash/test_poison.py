@@ -85,6 +85,11 @@ def test_a_message_of_whose_rendering_every_process_dies_is_parked_and_nothing_e
     assert POISON_CRASHES <= deaths <= POISON_CRASHES + 2
     assert world.difference() == 0
 
+    monkeypatch.undo()
+    assert world.retry_parked() == 1
+    world.settle()
+    assert {row.state for row in world.rows()} == {"synced"}
+
 
 def test_a_death_costs_the_innocent_nothing(new_world: NewWorld, ledger: Ledger) -> None:
     world = new_world("unique")
