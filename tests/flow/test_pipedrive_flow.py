@@ -11,6 +11,7 @@ import pytest
 
 from connector.runtime.trial import SandboxCrm, Trial, wait_until
 from connector.sandbox.burst import burst
+from connector.sandbox.call_log import Call, busiest
 from connector.sandbox.comparison import compare_hubspot, compare_pipedrive, compare_rest
 from connector.sandbox.sender import send
 from connector.sandbox.traffic import DayOfTraffic, Traffic
@@ -54,6 +55,9 @@ def test_a_day_of_traffic_is_in_pipedrive_once(
     counts = trial.crm.state(objects="none")["counts"]
     assert counts["persons"] == len(traffic.expected)
     assert counts["activities"] < traffic.messages / 3, "a day's conversation is one activity"
+    calls = [Call(**each) for each in trial.crm.order("calls", None, method="GET")["calls"]]
+    assert busiest(calls, 2.0) <= 20, "the smallest plan's window is never exceeded"
+    assert 429 not in {each.status for each in calls}
 
 
 @pytest.mark.parametrize("granularity", ["conversation", "message"])
