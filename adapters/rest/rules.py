@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import httpx
 
@@ -24,16 +24,7 @@ Meaning = Literal[
     "permanent",
     "stop_all",
 ]
-MEANINGS: Final = (
-    "ok",
-    "retry",
-    "rate_limited",
-    "auth",
-    "conflict_exists",
-    "gone",
-    "permanent",
-    "stop_all",
-)
+MEANINGS: Final[tuple[Meaning, ...]] = get_args(Meaning)
 
 _KEYS: Final = (
     *("status", "method", "header", "content_type", "pointer", "equals", "matches", "class"),

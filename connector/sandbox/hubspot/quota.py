@@ -1,29 +1,12 @@
 """How much may be called: rolling windows, searches a second, calls a day."""
 
-from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connector.sandbox.hubspot.refusals import Answer, throttled
 from connector.sandbox.hubspot.settings import Settings
-
-
-class Window:
-    """Counts the calls of the last seconds, at every instant."""
-
-    def __init__(self) -> None:
-        self._at: deque[float] = deque()
-
-    def left(self, now: float, limit: int, seconds: float) -> int:
-        """Return how many calls may be made now."""
-        while self._at and self._at[0] <= now - seconds:
-            self._at.popleft()
-        return max(0, limit - len(self._at))
-
-    def add(self, now: float) -> None:
-        """Count one call."""
-        self._at.append(now)
+from connector.sandbox.window import Window
 
 
 class Quota:
@@ -55,7 +38,7 @@ class Quota:
             window = self._bursts.setdefault(app, Window())
             limit = settings.oauth_burst_limit if oauth else settings.burst_limit
             seconds, policy = settings.burst_seconds, "TEN_SECONDLY_ROLLING"
-        if not window.left(now, limit, seconds):
+        if window.count(now, seconds) >= limit:
             return throttled(policy)
         window.add(now)
         if not oauth:
@@ -69,10 +52,10 @@ class Quota:
         now = self._clock()
         settings = self._settings
         limit = settings.oauth_burst_limit if oauth else settings.burst_limit
-        left = self._bursts.setdefault(app, Window()).left(now, limit, settings.burst_seconds)
+        made = self._bursts.setdefault(app, Window()).count(now, settings.burst_seconds)
         headers = {
             "X-HubSpot-RateLimit-Max": str(limit),
-            "X-HubSpot-RateLimit-Remaining": str(left),
+            "X-HubSpot-RateLimit-Remaining": str(max(0, limit - made)),
             "X-HubSpot-RateLimit-Interval-Milliseconds": str(round(settings.burst_seconds * 1000)),
         }
         if not oauth:

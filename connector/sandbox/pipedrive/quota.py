@@ -1,37 +1,16 @@
 """How much may be called: bursts, searches, the day's tokens; and the page for those who go on."""
 
 import math
-from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connector.sandbox.pipedrive.answers import Answer, blocked, throttled
 from connector.sandbox.pipedrive.settings import Settings
+from connector.sandbox.window import Window
 
 _PATIENCE = 10.0
 """Seconds over which refusals are counted before a token is locked out."""
-
-
-class Window:
-    """Counts the calls of the last seconds, at every instant."""
-
-    def __init__(self) -> None:
-        self._at: deque[float] = deque()
-
-    def count(self, now: float, seconds: float) -> int:
-        """Return how many calls were made in the seconds before now."""
-        while self._at and self._at[0] <= now - seconds:
-            self._at.popleft()
-        return len(self._at)
-
-    def resets_in(self, now: float, seconds: float) -> float:
-        """Return the seconds until the oldest call counts no more."""
-        return self._at[0] + seconds - now if self._at else 0.0
-
-    def add(self, now: float) -> None:
-        """Count one call."""
-        self._at.append(now)
 
 
 class Quota:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from connector.crm.contract import Harm, SeenContact, SeenMessage, Verb
 from connector.crm.registry import Connection, build_adapter
 from connector.model.record import CrmObject, FieldValue, JsonScalar
 from connector.sandbox.hubspot import Portal, Settings, build_app
-from connector.sandbox.server import serve_in_thread
+from tests.adapters.served import ServedSandbox, served
 
 TOKENS = {"good": "pat-na1-good", "wrong": "pat-na1-wrong", "lacking": "pat-na1-lacking"}
 CONTACT_KEY, MESSAGE_KEY = "wa_contact_key", "wa_message_key"
@@ -32,29 +33,21 @@ _FAULTS: Mapping[Harm, Mapping[str, Any]] = {
 }
 
 
-class HubSpotSandbox:
-    """A running portal, seen and harmed by its side door."""
+class HubSpotSandbox(ServedSandbox):
+    """A running portal."""
+
+    people = "contacts"
 
     def __init__(self, url: str, *, messages: str, message_key: str | None) -> None:
-        self.url = url
+        super().__init__(url)
         self.contact = CrmObject("contacts", "contact", CONTACT_KEY)
         self.message = CrmObject(messages, "message", message_key)
-        self._http = httpx.Client(base_url=url, trust_env=False)
         self.set_up()
-
-    def close(self) -> None:
-        self._http.close()
-
-    def order(self, method: str, path: str, body: object = None) -> Any:
-        """Ask or order something at the side door."""
-        answer = self._http.request(method, f"/_sandbox{path}", json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
 
     def api(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Call the API as somebody else's program."""
         headers = {"Authorization": f"Bearer {TOKENS['good']}"}
-        return self._http.request(method, path, json=body, headers=headers)
+        return self.http.request(method, path, json=body, headers=headers)
 
     def set_up(self, *, unique: bool = True) -> None:
         """Make the key properties, unique where the portal lets them be."""
@@ -128,8 +121,7 @@ class HubSpotSandbox:
 
     def add_contact(self, name: str, phone: str | None = None, *, key: str | None = None) -> str:
         properties = {"firstname": name, "phone": phone, CONTACT_KEY: key}
-        order = {"type": "contacts", "properties": properties}
-        return str(self.order("POST", "/create", order)["id"])
+        return self.create("contacts", properties=properties)
 
     def contacts(self) -> Sequence[SeenContact]:
         return [
@@ -139,14 +131,13 @@ class HubSpotSandbox:
                 name=each["properties"].get("firstname", ""),
                 phone=each["properties"].get("phone"),
             )
-            for each in self.order("GET", "/state?objects=contacts")["contacts"]
+            for each in self.records("contacts")
         ]
 
     def messages(self) -> Sequence[SeenMessage]:
-        name = self.message.name
         return [
             self._see_message(each["id"], each["properties"], each["links"])
-            for each in self.order("GET", f"/state?objects={name}")[name]
+            for each in self.records(self.message.name)
         ]
 
     def _see_message(
@@ -167,25 +158,9 @@ class HubSpotSandbox:
         order = {"primary": int(winner), "secondary": int(loser)}
         return str(self.order("POST", "/merge", order)["id"])
 
-    def delete_contact(self, crm_id: str) -> None:
-        self.order("POST", "/delete", {"type": "contacts", "id": int(crm_id)})
-
     def harm(self, kind: Harm, verb: Verb, obj: CrmObject) -> None:
         calls = _VERBS[verb].format(obj.name)
         self.order("POST", "/faults", {**_FAULTS[kind], "match": {"call": calls}})
-
-    def index(self) -> None:
-        self.order("POST", "/index")
-
-    def undo_setup(self) -> None:
-        self.order("POST", "/reset", {"schema": True})
-
-    def calls(self) -> Sequence[Mapping[str, Any]]:
-        """Return the calls of the API since they were last forgotten, in order."""
-        return list(self.order("GET", "/calls")["calls"])
-
-    def forget_calls(self) -> None:
-        self.order("DELETE", "/calls")
 
 
 @contextmanager
@@ -196,12 +171,9 @@ def start(
     portal = Portal(settings=Settings(**{"index_lag": 3600, "burst_limit": 1000, **knobs}))
     portal.access.grant(TOKENS["good"])
     portal.access.grant(TOKENS["lacking"], ["crm.objects.contacts.read"])
-    with serve_in_thread(build_app(portal)) as url:
-        sandbox = HubSpotSandbox(url, messages=messages, message_key=message_key)
-        try:
-            yield sandbox
-        finally:
-            sandbox.close()
+    see = partial(HubSpotSandbox, messages=messages, message_key=message_key)
+    with served(build_app(portal), see) as sandbox:
+        yield sandbox
     portal.store.close()
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,7 +22,7 @@ from connector.crm.registry import Connection, build_adapter
 from connector.model.record import CrmObject, FieldValue, JsonScalar
 from connector.sandbox.pipedrive import Company, Settings, build_app
 from connector.sandbox.pipedrive.store import Stored
-from connector.sandbox.server import serve_in_thread
+from tests.adapters.served import ServedSandbox, served
 
 TOKEN, WRONG = "c0ffee" * 6 + "c0ff", "bad" * 13 + "b"
 KEY = "WhatsApp key"
@@ -34,29 +35,21 @@ _FAULTS: Mapping[Harm, Mapping[str, Any]] = {
 }
 
 
-class PipedriveSandbox:
-    """A running company, seen and harmed by its side door."""
+class PipedriveSandbox(ServedSandbox):
+    """A running company."""
+
+    people = "persons"
 
     def __init__(self, url: str, company: Company, *, messages: str) -> None:
-        self.url = url
+        super().__init__(url)
         self._company = company
         self.contact = CrmObject("persons", "contact", KEY)
         self.message = CrmObject(messages, "message")
-        self._http = httpx.Client(base_url=url, trust_env=False, timeout=30)
         self.set_up()
-
-    def close(self) -> None:
-        self._http.close()
-
-    def order(self, method: str, path: str, body: object = None) -> Any:
-        """Ask or order something at the side door."""
-        answer = self._http.request(method, f"/_sandbox{path}", json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
 
     def api(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Call the API as somebody else's program."""
-        return self._http.request(method, path, json=body, headers={"x-api-token": TOKEN})
+        return self.http.request(method, path, json=body, headers={"x-api-token": TOKEN})
 
     def set_up(self) -> None:
         """Make the key's field and the activity type."""
@@ -132,11 +125,11 @@ class PipedriveSandbox:
         body: dict[str, Any] = {"name": name, "custom_fields": {KEY: key}}
         if phone is not None:
             body["phones"] = [{"value": phone}]
-        return str(self.order("POST", "/create", {"type": "persons", "body": body})["id"])
+        return self.create("persons", body=body)
 
     def add(self, kind: str, **body: Any) -> int:
         """Make any record as people do."""
-        return int(self.order("POST", "/create", {"type": kind, "body": body})["id"])
+        return int(self.create(kind, body=body))
 
     def crowd(self, size: int, *, last_id: int | None = None) -> None:
         """Fill the company with strangers; the last of them gets ``last_id``."""
@@ -174,8 +167,7 @@ class PipedriveSandbox:
                 company.store.insert([Stored(number, kind, dict(body), person, now, now)])
 
     def persons(self) -> Sequence[Mapping[str, Any]]:
-        found: Sequence[Mapping[str, Any]] = self.order("GET", "/state?objects=persons")["persons"]
-        return found
+        return self.records("persons")
 
     def contacts(self) -> Sequence[SeenContact]:
         return [
@@ -189,10 +181,7 @@ class PipedriveSandbox:
         ]
 
     def messages(self) -> Sequence[SeenMessage]:
-        name = self.message.name
-        return [
-            self._see_message(each) for each in self.order("GET", f"/state?objects={name}")[name]
-        ]
+        return [self._see_message(each) for each in self.records(self.message.name)]
 
     def _see_message(self, record: Mapping[str, Any]) -> SeenMessage:
         text = record[_BODIES[self.message.name]]
@@ -211,9 +200,6 @@ class PipedriveSandbox:
         order = {"removed": int(loser), "survivor": int(winner)}
         return str(self.order("POST", "/merge", order)["id"])
 
-    def delete_contact(self, crm_id: str) -> None:
-        self.order("POST", "/delete", {"type": "persons", "id": int(crm_id)})
-
     def harm(self, kind: Harm, verb: Verb, obj: CrmObject) -> None:
         calls = f"{obj.name}.all,{obj.name}.one"
         match: dict[str, Any] = {"call": calls, "method": "GET"}
@@ -222,16 +208,6 @@ class PipedriveSandbox:
         elif verb == "write":
             match = {"call": calls, "method": "POST"}
         self.order("POST", "/faults", {**_FAULTS[kind], "match": match})
-
-    def index(self) -> None:
-        self.order("POST", "/index")
-
-    def undo_setup(self) -> None:
-        self.order("POST", "/reset", {"schema": True})
-
-    def calls(self) -> Sequence[Mapping[str, Any]]:
-        """Return the calls of the API since they were last forgotten, in order."""
-        return list(self.order("GET", "/calls")["calls"])
 
     def count_calls(self) -> Mapping[str, int]:
         """Return how often each call was made, by method and name."""
@@ -244,9 +220,6 @@ class PipedriveSandbox:
     def tokens(self) -> int:
         """Return the tokens spent so far."""
         return int(self.order("GET", "/state?objects=none")["tokens"])
-
-    def forget_calls(self) -> None:
-        self.order("DELETE", "/calls")
 
     @staticmethod
     def mark(key: str) -> str:
@@ -271,12 +244,9 @@ def start(*, messages: str = "activities", **knobs: Any) -> Iterator[PipedriveSa
     )
     company.access.grant(TOKEN)
     company.access.register("app", "hush", "refresh", ["base", "contact-fields:full"])
-    with serve_in_thread(build_app(company)) as url:
-        sandbox = PipedriveSandbox(url, company, messages=messages)
-        try:
-            yield sandbox
-        finally:
-            sandbox.close()
+    see = partial(PipedriveSandbox, company=company, messages=messages)
+    with served(build_app(company), see) as sandbox:
+        yield sandbox
     company.store.close()
 
 

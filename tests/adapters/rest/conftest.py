@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from connector.mapping.load import load_mapping
 from connector.mapping.models import Mapping as MappingFile
 from connector.model.record import CrmObject, FieldValue, JsonScalar
 from connector.sandbox.rest import Account, Settings, build_app
-from connector.sandbox.server import serve_in_thread
+from tests.adapters.served import ServedSandbox, served
 
 TOKEN, READ_ONLY = "good-token", "read-only-token"
 _FAULTS: Mapping[Harm, Mapping[str, Any]] = {
@@ -34,26 +35,18 @@ def secret(text: str) -> Secret:
     return Secret(env="S", environ={"S": text})
 
 
-class RestSandbox:
-    """A running sandbox, seen and harmed by its side door, with the mapping that describes it."""
+class RestSandbox(ServedSandbox):
+    """A running sandbox, with the mapping that describes it."""
+
+    people = "contacts"
 
     def __init__(self, url: str, mapping: MappingFile) -> None:
-        self.url = url
+        super().__init__(url)
         self.mapping = mapping
         self.contact = CrmObject(mapping.contact.object, "contact", mapping.contact.key)
         self.message = CrmObject(mapping.message.object, "message", mapping.message.key)
-        self._http = httpx.Client(base_url=url, trust_env=False, timeout=30)
         self.order("POST", "/tokens", {"token": TOKEN})
         self.order("POST", "/tokens", {"token": READ_ONLY, "scopes": ["read"]})
-
-    def close(self) -> None:
-        self._http.close()
-
-    def order(self, method: str, path: str, body: object = None) -> Any:
-        """Ask or order something at the side door."""
-        answer = self._http.request(method, f"/_sandbox{path}", json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
 
     def connect(
         self, *, request_timeout: float = 10, credentials: str = "good", **options: Any
@@ -98,12 +91,12 @@ class RestSandbox:
         fields = dict(self.contact_fields(name, phone))
         if key is not None:
             fields["external_ref"] = key
-        return str(self.order("POST", "/create", {"type": "contacts", "fields": fields})["id"])
+        return self.create("contacts", fields=fields)
 
     def contacts(self) -> Sequence[SeenContact]:
         return [
             SeenContact(str(each["id"]), each["external_ref"], each["name"], each.get("phone"))
-            for each in self.order("GET", "/state?objects=contacts")["contacts"]
+            for each in self.records("contacts")
         ]
 
     def messages(self) -> Sequence[SeenMessage]:
@@ -114,15 +107,12 @@ class RestSandbox:
                 each["text"],
                 frozenset({str(each["contact_id"])}),
             )
-            for each in self.order("GET", "/state?objects=messages")["messages"]
+            for each in self.records("messages")
         ]
 
     def merge_contacts(self, winner: str, loser: str) -> str:
         order = {"removed": int(loser), "survivor": int(winner)}
         return str(self.order("POST", "/merge", order)["id"])
-
-    def delete_contact(self, crm_id: str) -> None:
-        self.order("POST", "/delete", {"type": "contacts", "id": int(crm_id)})
 
     def harm(self, kind: Harm, verb: Verb, obj: CrmObject) -> None:
         calls = {
@@ -135,15 +125,8 @@ class RestSandbox:
             match["method"] = "GET"
         self.order("POST", "/faults", {**_FAULTS[kind], "match": match})
 
-    def index(self) -> None:
-        self.order("POST", "/index")
-
     def undo_setup(self) -> None:
         raise NotImplementedError("nothing is set up in this CRM")
-
-    def calls(self) -> Sequence[Mapping[str, Any]]:
-        """Return the calls of the API so far, in order."""
-        return list(self.order("GET", "/calls")["calls"])
 
 
 @contextmanager
@@ -157,12 +140,8 @@ def start(
         name = "crm.toml"
     mapping = load_mapping(name, folder=folder or Path(), adapter="rest")
     account = Account(settings=Settings(**{"index_lag": 3600, "rate_limit": 10_000, **knobs}))
-    with serve_in_thread(build_app(account)) as url:
-        sandbox = RestSandbox(url, mapping)
-        try:
-            yield sandbox
-        finally:
-            sandbox.close()
+    with served(build_app(account), partial(RestSandbox, mapping=mapping)) as sandbox:
+        yield sandbox
     account.store.close()
 
 
