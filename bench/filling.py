@@ -13,10 +13,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import Engine
 
 from connector.ledger.destinations import register_destinations
+from connector.sandbox.conversations import NUMBERS
 
 PER_CONTACT: Final = 20
 DESTINATION: Final = "hubspot"
-NUMBER: Final = "main"
+NUMBER: Final = NUMBERS[0].name
 FIRST: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 STEP: Final = timedelta(seconds=10)
 """Between one message and the next."""

@@ -6,16 +6,23 @@ import json
 import platform
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.figure import Figure
+from bench.page import Section, write_page
 
 BENCHMARKS: Final = {
     "ingest": "bench.ingest",
     "pipeline": "bench.pipeline",
+    "calls": "bench.calls",
+    "latency": "bench.latency",
+    "growth": "bench.growth",
+    "backlog": "bench.backlog",
+    "startup": "bench.startup",
 }
 """Name to module. A module has ``measure(runs: int) -> list[Figure]``."""
 
@@ -26,14 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", nargs="*", help=", ".join(BENCHMARKS))
     parser.add_argument("--runs", type=int, default=5, help="of each, alternating (default 5)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--write", type=Path, help="also a page, such as docs/benchmarks.md")
     chosen = parser.parse_args(arguments)
     unknown = sorted(set(chosen.name) - set(BENCHMARKS))
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}")
-    figures: list[Figure] = []
+    sections: list[Section] = []
     for name in chosen.name or BENCHMARKS:
         sys.stderr.write(f"{name}: {chosen.runs} runs\n")
-        figures += importlib.import_module(BENCHMARKS[name]).measure(chosen.runs)
+        module = importlib.import_module(BENCHMARKS[name])
+        sections.append(Section(name, module.__doc__ or "", module.measure(chosen.runs)))
+    figures = [figure for section in sections for figure in section.figures]
+    if chosen.write is not None:
+        chosen.write.write_text(write_page(sections, runs=chosen.runs), encoding="utf-8")
     if chosen.json:
         sys.stdout.write(json.dumps({"figures": [_plain(figure) for figure in figures]}) + "\n")
     else:
