@@ -226,7 +226,7 @@ def test_the_one_error_without_an_address_is_about_the_one_input_not_mentioned()
     )
     assert outcomes == [
         Written("1"),
-        Rejected("VALIDATION_ERROR", "HubSpot: VALIDATION_ERROR", None, 400),
+        Rejected("VALIDATION_ERROR", "HubSpot: VALIDATION_ERROR", None, 400, "no"),
     ]
     outcomes = write("upsert", entries("a", "b"), batch(errors=(error,)))
     assert [type(each) for each in outcomes] == [InDoubt, InDoubt]
