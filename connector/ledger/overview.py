@@ -5,9 +5,9 @@ From partial indexes: nothing here reads all deliveries or all messages, at any 
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, bindparam, func, select
 
 from connector.ledger.deliveries import IN_DOUBT
 from connector.ledger.destinations import Standing, load_standings
@@ -91,49 +91,50 @@ def look(connection: Connection, *, now: datetime, numbers: list[str]) -> Overvi
     )
 
 
-def _count_unsettled(connection: Connection, name: str) -> Load:
-    """Count each kind by itself: from a range of one index, which asks for no row of the table."""
-    counts = {
-        (state, record): _kind(func.count(), name, state, record).scalar_subquery()
-        for state in UNSETTLED_STATES
-        for record in get_args(RecordKind)
-    }
-    oldest = [
-        _kind(func.min(delivery.c.queued_at), name, state, record).scalar_subquery()
-        for state, record in counts
-        if state != "parked"
-    ]
-    in_doubt = (
-        select(func.count())
-        .select_from(delivery)
-        .where(
-            delivery.c.destination == name,
-            IS_UNSETTLED,
-            delivery.c.state.in_(("in_flight", "parked")),
-            delivery.c.error_code == IN_DOUBT,
-        )
-    ).scalar_subquery()
-    found = connection.execute(select(*counts.values(), *oldest, in_doubt)).one()
-    load = Load(in_doubt=found[-1])
-    by_state = {"pending": load.pending, "in_flight": load.in_flight, "parked": load.parked}
-    for (state, record), total in zip(counts, found, strict=False):
-        if total:
-            by_state[state][record] = total
-    load.oldest_open_at = min(filter(None, found[len(counts) : -1]), default=None)
-    return load
-
-
-def _kind(what: ColumnElement[Any], name: str, state: str, record: str) -> Select[tuple[Any]]:
+def _kind(what: ColumnElement[Any], state: str, record: str) -> ScalarSelect[Any]:
     return (
         select(what)
         .select_from(delivery)
         .where(
-            delivery.c.destination == name,
+            delivery.c.destination == bindparam("name"),
             IS_UNSETTLED,
             delivery.c.state == state,
             delivery.c.record == record,
         )
+        .scalar_subquery()
     )
+
+
+_KINDS: Final = [(state, record) for state in UNSETTLED_STATES for record in get_args(RecordKind)]
+_IN_DOUBT: Final = (
+    select(func.count())
+    .select_from(delivery)
+    .where(
+        delivery.c.destination == bindparam("name"),
+        IS_UNSETTLED,
+        delivery.c.state.in_(("in_flight", "parked")),
+        delivery.c.error_code == IN_DOUBT,
+    )
+    .scalar_subquery()
+)
+_UNSETTLED: Final = select(
+    *[_kind(func.count(), *kind) for kind in _KINDS],
+    *[_kind(func.min(delivery.c.queued_at), *kind) for kind in _KINDS if kind[0] != "parked"],
+    _IN_DOUBT,
+)
+"""Each kind by itself, from a range of one index, which asks for no row of the table: how many
+there are, when the oldest of those on their way was queued, and how many are in doubt."""
+
+
+def _count_unsettled(connection: Connection, name: str) -> Load:
+    found = connection.execute(_UNSETTLED, {"name": name}).one()
+    load = Load(in_doubt=found[-1])
+    by_state = {"pending": load.pending, "in_flight": load.in_flight, "parked": load.parked}
+    for (state, record), total in zip(_KINDS, found, strict=False):
+        if total:
+            by_state[state][record] = total
+    load.oldest_open_at = min(filter(None, found[len(_KINDS) : -1]), default=None)
+    return load
 
 
 def _count_reviews(connection: Connection, loads: dict[str, Load]) -> None:
