@@ -6,7 +6,8 @@ from typing import Final
 
 import pytest
 
-from tests.security.mutants import MUTANTS, ROOT
+from tests.security.controls import MUTANTS
+from tests.security.mutants import ROOT
 
 PAGE: Final = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 ROWS: Final = [
