@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from connector.cli.main import main
 from connector.runtime.trial import Trial
 
 NewTrial = Callable[..., Trial]
@@ -165,6 +166,10 @@ def test_a_used_up_quota_is_a_warning(new_trial: NewTrial) -> None:
     assert told["state"] == "warn"
     assert "no call is left" in told["detail"]
     assert "nothing is lost" in told["remedy"]
+    assert main(["db", "upgrade", "--config", str(trial.config)]) == 0
+    rehearsed = trial.command("test", "hubspot")
+    assert not rehearsed["ok"]
+    assert "no call is left" in str(rehearsed)
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
