@@ -308,3 +308,19 @@ def test_nothing_is_acknowledged_while_postgresql_can_not_take_it(
     trial = new_trial(set_up=False, ledger_url=database.url(name, user=name))
 
     hold_up(trial, database.url(name), broken(database, name), record_property, reason=reason)
+
+
+@pytest.mark.campaign
+def test_a_deleted_index_of_the_log_costs_nothing(new_trial: NewTrial) -> None:
+    trial = new_trial(set_up=False)
+    process = trial.start("--only", "receive")
+    trial.wait_until_ready(process, seconds=60)
+    stored = post_once(trial, bodies(20, seed=1)).stored
+
+    (trial.folder / "connector.db-shm").unlink()
+    posts = post_once(trial, bodies(POSTS, seed=2))
+    process.kill()
+    process.wait()
+
+    assert set(posts.statuses) <= {200, 503}
+    assert kept(f"sqlite:///{trial.folder}/connector.db") >= {*stored, *posts.stored}
