@@ -41,7 +41,7 @@ def test_sixty_four_large_bodies_at_once_are_kept_in_bounded_memory(
     _judge(trial, process, sent, AT_ONCE, record_property)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("count", [2000, pytest.param(50_000, marks=pytest.mark.campaign)])
 def test_a_burst_at_full_speed_is_kept_in_bounded_memory_while_the_crm_is_down(
     new_trial: NewTrial, trial_ledger: str | None, count: int, record_property: Record
