@@ -113,7 +113,7 @@ class Campaign:
         self._told = time.monotonic()
         self._acknowledged = 0
         self._chance = random.Random(plan.seed)  # noqa: S311 - what is harmed when, no secret
-        self.trial = _prepare(plan, folder)
+        self.trial = prepare_kind(plan.kind, folder, ledger_url=plan.ledger_url)
         self.hosts = _hosts(plan, self.trial)
         acts = ["kill"] * plan.kills + ["pause"] * plan.pauses
         self._chance.shuffle(acts)
@@ -317,8 +317,14 @@ def _works(host: Host) -> bool:
     return host.roles is None or "deliver" in host.roles
 
 
-def _prepare(plan: Plan, folder: Path) -> Trial:
-    kind = plan.kind
+def prepare_kind(
+    kind: Kind,
+    folder: Path,
+    *,
+    ledger_url: str | None,
+    tuning: Mapping[str, float] = TUNING,
+) -> Trial:
+    """Return a trial whose sandbox is of this kind and set up; nothing of it runs but the CRM."""
     crm = SandboxCrm.start(kind.crm, folder, settings=kind.sandbox)
     destination = dict(kind.destination)
     if kind.mapping is not None:
@@ -328,8 +334,8 @@ def _prepare(plan: Plan, folder: Path) -> Trial:
         folder,
         crm,
         adapter=kind.crm,
-        ledger_url=plan.ledger_url,
-        tuning=TUNING,
+        ledger_url=ledger_url,
+        tuning=tuning,
         destination=destination,
     )
     try:

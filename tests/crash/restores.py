@@ -5,7 +5,6 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 import httpx
 
-from connector.runtime.trial import SandboxCrm, Trial, prepare_trial, wait_until
+from connector.runtime.trial import Trial, wait_until
 from connector.sandbox.comparison import Verdict
 from connector.sandbox.conversations import NUMBERS
 from connector.sandbox.envelopes import (
@@ -27,20 +26,12 @@ from connector.sandbox.envelopes import (
     write_message,
 )
 from connector.sandbox.traffic import ExpectedContact, ExpectedMessage
+from faults.campaign import TUNING, prepare_kind
 from faults.kinds import Kind
 from tests.crash.vaults import Vault
 
-TUNING: Final[Mapping[str, float]] = {
-    "request_timeout": 1.0,
-    "send_gate": 0.5,
-    "quiet_period": 1.0,
-    "verify_gap": 0.3,
-    "lease": 4.0,
-    "backoff_max": 0.5,
-    "breaker_min": 0.2,
-    "breaker_max": 0.5,
-    "drain": 5,
-}
+SHORT: Final = {**TUNING, "quiet_period": 1.0}
+"""The waits of these trials: no request is applied late here."""
 _NEW_PERSON_EVERY: Final = 6
 _PAUSE: Final = 0.02
 """Seconds between two messages."""
@@ -232,20 +223,7 @@ def _held(kind: Kind, trial: Trial, writing: Correspondence) -> set[str]:
 
 
 def _prepare(kind: Kind, folder: Path, vault: Vault) -> Trial:
-    crm = SandboxCrm.start(kind.crm, folder, settings=kind.sandbox)
-    destination = dict(kind.destination)
-    if kind.mapping is not None:
-        (folder / "own.toml").write_text(kind.mapping)
-        destination["mapping"] = "own.toml"
-    trial = prepare_trial(
-        folder,
-        crm,
-        adapter=kind.crm,
-        ledger_url=vault.url,
-        tuning=TUNING,
-        destination=destination,
-    )
-    trial.command("setup", kind.crm, "--apply")
+    trial = prepare_kind(kind, folder, ledger_url=vault.url, tuning=SHORT)
     for what in ("reset_after", "error_after"):
-        crm.order("faults", {"kind": what, "share": 0.03})
+        trial.crm.order("faults", {"kind": what, "share": 0.03})
     return trial
