@@ -151,6 +151,16 @@ def go_without(trial: Trial, address: Address, kind: str) -> Drain:
     traffic = burst(CONTACTS, MESSAGES + CONTACTS, base=datetime.now(UTC), seed=41)
     write_to(trial, traffic.webhooks[:CONTACTS])
     trial.wait_until_settled()
+    wait_until(
+        lambda: (
+            not trial.status()["alerts"]
+            and all(each["state"] == "resolved" for each in address.taken[-1:])
+        ),
+        seconds=60,
+        what="a slow start is forgotten",
+    )
+    address.taken.clear()
+    address.names.clear()
 
     begin(trial)
     begun = time.monotonic()
