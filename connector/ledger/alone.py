@@ -55,10 +55,10 @@ class KeptConnections:
     def _connection(self) -> psycopg.Connection:
         found: psycopg.Connection | None = getattr(self._mine, "connection", None)
         if found is None or found.closed:
-            lent = self._engine.raw_connection()
-            found = cast("psycopg.Connection", lent.driver_connection)
-            lent.detach()  # it is ours to close
             with _errors():
+                lent = self._engine.raw_connection()
+                found = cast("psycopg.Connection", lent.driver_connection)
+                lent.detach()  # it is ours to close
                 found.autocommit = True
             self._mine.connection = found
             self._all.add(found)
