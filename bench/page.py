@@ -4,7 +4,7 @@ import os
 import platform
 import sqlite3
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,10 +33,10 @@ class Section:
     figures: Sequence[Figure]
 
 
-def write_page(sections: Sequence[Section], *, runs: int) -> str:
-    """Return the page as Markdown."""
+def write_page(sections: Sequence[Section], *, runs: int, machine: Iterable[str]) -> str:
+    """Return the page as Markdown; ``machine`` is what ``describe_machine`` says."""
     lines = [_INTRODUCTION.format(runs=runs), "## The machine", ""]
-    lines += [f"* {line}" for line in _machine()]
+    lines += [f"* {line}" for line in machine]
     for section in sections:
         lines += ["", f"## {section.name}", "", section.text.strip().replace("``", "`"), ""]
         lines += [
@@ -59,7 +59,8 @@ def _row(figure: Figure) -> str:
     )
 
 
-def _machine() -> Iterator[str]:
+def describe_machine() -> Iterator[str]:
+    """Say, a line each, what the figures were measured on; PostgreSQL is started to be asked."""
     yield f"{datetime.now(UTC):%d %B %Y}, commit {_commit()}"
     yield f"{os.cpu_count()} cores ({_processor()}), {_memory():.0f} GB of memory"
     yield f"{platform.system()} {platform.release()}, {platform.machine()}"

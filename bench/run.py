@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.figure import Figure
-from bench.page import Section, write_page
+from bench.page import Section, describe_machine, write_page
 
 BENCHMARKS: Final = {
     "ingest": "bench.ingest",
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sections.append(Section(name, module.__doc__ or "", module.measure(chosen.runs)))
     figures = [figure for section in sections for figure in section.figures]
     if chosen.write is not None:
-        chosen.write.write_text(write_page(sections, runs=chosen.runs), encoding="utf-8")
+        page = write_page(sections, runs=chosen.runs, machine=describe_machine())
+        chosen.write.write_text(page, encoding="utf-8")
     if chosen.json:
         sys.stdout.write(json.dumps({"figures": [_plain(figure) for figure in figures]}) + "\n")
     else:
