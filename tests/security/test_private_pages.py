@@ -12,8 +12,9 @@ from connector.crm.registry import settings_models
 from connector.errors import ConfigError
 from connector.ledger.ledger import Ledger
 from connector.web.guesses import BURST, EVERY, Guesses
+from tests.web.listening import private_listener
 from tests.web.office import CONFIG
-from tests.web.test_private_listener import TOKEN, private_listener
+from tests.web.test_private_listener import TOKEN
 
 FORBIDDEN: Final = {
     "content-security-policy": (
