@@ -156,7 +156,7 @@ def test_rows_that_were_in_flight_at_deaths_go_last_and_in_ever_smaller_company(
 
 
 def test_all_that_is_in_doubt_in_a_lane_is_looked_up_together_and_nothing_after_it_goes() -> None:
-    doubtful = {"state": "in_flight", "verify_at": NOW - MINUTE}
+    doubtful: dict[str, Any] = {"state": "in_flight", "verify_at": NOW - MINUTE}
     found = plan(
         row(1, "contact", "synced", crm_id="5"),
         row(2),
