@@ -88,6 +88,14 @@ class Plan:
     workers: int = 3
     harm: float = 1.0
     """How much of the kind's harm the CRM does."""
+    late: float = LATE
+    """Seconds after which the CRM applies what it applies late."""
+
+    @property
+    def too_late(self) -> bool:
+        """Whether that is later than the connector waits: then doubles are to be expected."""
+        waits = ("send_gate", "request_timeout", "quiet_period")
+        return self.late > sum(TUNING[name] for name in waits)
 
 
 @dataclass(slots=True)
@@ -152,7 +160,7 @@ class Campaign:
         for kind, share in self.plan.kind.harm.items():
             order: dict[str, Any] = {"kind": kind, "share": share * self.plan.harm}
             if kind == "late_commit":
-                order["seconds"] = LATE
+                order["seconds"] = self.plan.late
             if self.plan.harm:
                 self.trial.crm.order("faults", order)
 
@@ -293,7 +301,8 @@ class Campaign:
         report.difference = audit["difference"]
         if audit["received"] != self.plan.webhooks or audit["open"]:
             report.problem = f"{audit['received']} received, {audit['open']} open in the audit"
-        report.allowed = int(self.plan.kind.looks_up and self.plan.pauses > 0)
+        if self.plan.kind.looks_up:
+            report.allowed = self.plan.webhooks if self.plan.too_late else int(self.plan.pauses > 0)
         if not self.plan.kind.creates_only:
             report.reported = self._reconcile()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.databases import postgresql_ledger, postgresql_server
-from faults.campaign import Campaign, Plan
+from faults.campaign import LATE, Campaign, Plan
 from faults.kinds import KINDS
 from faults.races import RacePlan, RaceReport, Races
 from faults.report import Report, table
@@ -24,6 +24,7 @@ _EXAMPLES: Final = """\
 examples:
   make faults                                      every kind on both databases, 20 kills each
   make faults ARGS="unique --database sqlite --kills 5 --pauses 1 --webhooks 200 --races 0"
+  make faults ARGS="pipedrive --late 25 --kills 0 --pauses 0 --races 0"    a CRM that is too late
   make faults ARGS="--kills 63 --pauses 13 --webhooks 2600 --jobs 2 --json"    a long night's run
 
 Exit status: 0 what is promised was kept, 1 something was lost, doubled or out of order (but for a
@@ -69,6 +70,7 @@ def _carry_out(chosen: argparse.Namespace, kind: str, server: str) -> Report:
             kills=chosen.kills,
             pauses=chosen.pauses,
             seed=chosen.seed,
+            late=chosen.late,
         )
         _tell(f"{name}: begins")
         report = Campaign(plan, folder, tell=lambda said: _tell(f"{name}: {said}")).run()
@@ -112,6 +114,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--webhooks", type=int, default=1000, help="of each run (default 1000)")
     parser.add_argument("--contacts", type=int, default=48, help="people who write (default 48)")
     parser.add_argument("--races", type=int, default=200, help="first contacts at two receivers")
+    parser.add_argument(
+        "--late",
+        type=float,
+        default=LATE,
+        metavar="SECONDS",
+        help="after which the CRM applies a request late (default %(default)s); after more than "
+        "4.5 doubles are to be expected, and reconcile has to report each",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="campaigns side by side (default 1)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="leave each run's folder with its log")

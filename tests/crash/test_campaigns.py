@@ -68,6 +68,20 @@ def test_two_receivers_and_three_workers_make_one_contact_of_each_person(
     assert report.clean, report.lines()
 
 
+@pytest.mark.timeout(600)
+def test_what_a_crm_applies_too_late_is_there_twice_and_reported(
+    tmp_path: Path, record_property: Record
+) -> None:
+    plan = Plan(KINDS["pipedrive"], None, webhooks=150, kills=0, pauses=0, harm=4.0, late=25.0)
+
+    report = Campaign(plan, tmp_path).run()
+
+    record_property("measured", "\n".join(report.lines()))
+    assert report.doubled > 0
+    assert report.reported == report.doubled
+    assert report.kept, report.lines()
+
+
 @pytest.mark.timeout(1500)
 def test_every_safeguard_is_missed_by_a_test(record_property: Record) -> None:
     fates = list(run_mutants(MUTANTS))
