@@ -26,10 +26,9 @@ from connector.ledger.sweeps import (
 )
 from connector.mapping.rendered import Rendered
 from connector.model.record import JsonScalar, Page, RecordKind
-from connector.reconcile.account import Account, Terms
-from connector.reconcile.courtesy import Courtesy
-from connector.reconcile.errands import Errand, Slice
-from connector.reconcile.findings import Finding, Spelling, SweepState
+from connector.reconcile.errands import Slice
+from connector.reconcile.findings import Finding, Spelling
+from connector.reconcile.half import Half
 from connector.reconcile.judging import Judgement, judge
 from connector.reconcile.material import Material, load_material, try_to_render
 from connector.reconcile.reading import own_fields, read_fields
@@ -44,23 +43,8 @@ _STRAYS: Final = 5_000
 _SKEW: Final = timedelta(minutes=1)
 
 
-class Looking:
+class Looking(Half):
     """Reads one destination back, a slice at a time."""
-
-    def __init__(
-        self,
-        errand: Errand,
-        account: Account,
-        terms: Terms,
-        *,
-        courtesy: Courtesy,
-        state: SweepState,
-    ) -> None:
-        self._errand = errand
-        self._account = account
-        self._terms = terms
-        self._courtesy = courtesy
-        self._state = state
 
     def names(self, record: RecordKind) -> tuple[str, ...]:
         """Return the fields that are compared; none where nobody wants them looked at."""

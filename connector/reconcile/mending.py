@@ -4,6 +4,7 @@ A record is put right by marking its delivery; delivery writes it, and it is rea
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -15,11 +16,10 @@ from connector.ledger.gaps import carriers_of, load_uncarried, want_uncarried
 from connector.ledger.marks import mark_for_writing, note_gone, relink, wake_sleeping
 from connector.ledger.sweeps import Held, Print, crm_links, keep_prints, load_held
 from connector.model.record import RecordKind
-from connector.reconcile.account import Account, Terms
-from connector.reconcile.courtesy import Courtesy
 from connector.reconcile.drift import fingerprint
-from connector.reconcile.errands import Errand, Slice
-from connector.reconcile.findings import Finding, SweepState
+from connector.reconcile.errands import Slice
+from connector.reconcile.findings import Finding
+from connector.reconcile.half import Half
 from connector.reconcile.healing import Healing
 from connector.reconcile.reading import own_fields, read_fields
 from connector.reconcile.settling import wait_until_settled
@@ -30,25 +30,13 @@ _BATCH: Final = 100
 """Records that one writing call takes at the most, as far as calls are counted."""
 
 
-class Mending:
+@dataclass(eq=False)
+class Mending(Half):
     """Puts right what one sweep found."""
 
-    def __init__(
-        self,
-        errand: Errand,
-        account: Account,
-        terms: Terms,
-        *,
-        courtesy: Courtesy,
-        state: SweepState,
-    ) -> None:
-        self._errand = errand
-        self._account = account
-        self._terms = terms
-        self._courtesy = courtesy
-        self._state = state
-        self._stamp = datetime.fromisoformat(state.stamp)
-        self._healing = Healing(errand, account, terms, courtesy=courtesy)
+    def __post_init__(self) -> None:
+        self._stamp = datetime.fromisoformat(self._state.stamp)
+        self._healing = Healing(self._errand, self._account, self._terms, courtesy=self._courtesy)
 
     def _todo(self) -> list[Finding]:
         """Return the next findings that something has to be done about, all in the same way."""

@@ -42,8 +42,8 @@ class Sweep:
         self._state = state
         self._courtesy = Courtesy(errand, account, terms)
         courtesy = self._courtesy
-        self._looking = Looking(errand, account, terms, courtesy=courtesy, state=state)
-        self._mending = Mending(errand, account, terms, courtesy=courtesy, state=state)
+        self._looking = Looking(errand, account, terms, courtesy, state)
+        self._mending = Mending(errand, account, terms, courtesy, state)
 
     async def carry_out(self) -> Ending:
         """Sweep, from where the run was left."""
