@@ -17,6 +17,7 @@ from connector.sandbox.traffic import Traffic
 from faults.hosts import Host
 from faults.kinds import Kind
 from faults.pace import Pace
+from faults.places import RECEIVING, WORKING
 from faults.report import Report
 
 TUNING: Final[Mapping[str, float]] = {
@@ -37,39 +38,6 @@ _COURIERS: Final = 8
 _REDELIVERED: Final = 0.1
 _PATIENCE: Final = 300.0
 _TOLD_EVERY: Final = 10.0
-
-RECEIVING: Final = (
-    "receive.before_signature",
-    "receive.after_signature",
-    "receive.queued",
-    "receive.before_commit",
-    "receive.after_commit",
-    "receive.before_reply",
-)
-WORKING: Final = (
-    "record.begun",
-    "record.after_people",
-    "record.before_commit",
-    "record.after_commit",
-    "lease.claimed",
-    "lease.before_renewal",
-    "takeover.before_commit",
-    "claim.read",
-    "begin.before_commit",
-    "begin.after_commit",
-    "send.before_write",
-    "send.after_headers",
-    "send.after_body",
-    "answer.after_status",
-    "answer.after_body",
-    "settle.before_commit",
-    "settle.after_commit",
-    "verify.before_read",
-    "verify.after_read",
-    "verify.before_commit",
-    "rest.before_commit",
-    "standing.before_commit",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,21 @@ class MemoryCrm:
             found.key = record.key
         return Written(found.id)
 
+    def add_stranger(self, like: Held) -> Held:
+        """Add a contact that somebody made by hand: it has none of our keys."""
+        self.strangers += 1
+        stranger = Held(
+            id=f"9{self.strangers:05d}",
+            kind="contact",
+            key="",
+            fields={"name": like.fields.get("name")},
+            contact=None,
+            written=like.written,
+            created=-1,
+        )
+        self.records[stranger.id] = stranger
+        return stranger
+
     def apply_late(self) -> None:
         """Apply what is due by now of what the CRM is late with."""
         due = [each for each in self.late if each[0] <= self.clock.boot()]

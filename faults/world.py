@@ -215,24 +215,22 @@ class World:
             other.adapter.faults.append(("die_after", 0.0))
         for _ in range(_MANY_TURNS if share >= _LONG else 2):
             other.known = max((row.id for row in self.rows()), default=0)
-            try:
-                await other.worker.turn(other.held, other.gatekeeper, stop=_never())
-            except LeaseLostError:
-                return
-            except FailpointDeath:
-                self._bury(other)
-                return
-            except BaseExceptionGroup as group:
-                if group.split(FailpointDeath)[0] is None:
-                    raise
-                self._bury(other)
+            if not await self._lives(other):
                 return
             self.crm.let_pass(1.1 if share >= _LONG else 0.05)
 
-    def _bury(self, dead: Process) -> None:
-        self.died += 1
-        if self.holder is dead:
-            self.holder = None
+    async def _lives(self, process: Process) -> bool:
+        """Let a process take a turn; say whether it lives and holds its lease."""
+        try:
+            await process.worker.turn(process.held, process.gatekeeper, stop=_never())
+        except LeaseLostError:
+            return False
+        except (FailpointDeath, BaseExceptionGroup) as death:
+            _require_death(death)
+            self.died += 1
+            self.holder = None if self.holder is process else self.holder
+            return False
+        return True
 
     def abandon(self) -> None:
         """Let the holder's process stand still for good, or until it is thawed."""
@@ -252,12 +250,8 @@ class World:
             if place:
                 arm(f"{place}=die")
             work()
-        except FailpointDeath:
-            self.died += 1
-            return False
-        except BaseExceptionGroup as group:
-            if group.split(FailpointDeath)[0] is None:
-                raise
+        except (FailpointDeath, BaseExceptionGroup) as death:
+            _require_death(death)
             self.died += 1
             return False
         finally:
@@ -315,18 +309,7 @@ class World:
 
     def merge_away(self, contact: Held) -> None:
         """Let somebody merge a contact into another, which has none of our keys."""
-        self.crm.strangers += 1
-        stranger = Held(
-            id=f"9{self.crm.strangers:05d}",
-            kind="contact",
-            key="",
-            fields={"name": contact.fields.get("name")},
-            contact=None,
-            written=contact.written,
-            created=-1,
-        )
-        self.crm.records[stranger.id] = stranger
-        contact.merged_into = stranger.id
+        contact.merged_into = self.crm.add_stranger(contact).id
 
     def moving(self) -> int:
         """Return how many deliveries are on their way, and not waiting for a dead letter."""
@@ -362,6 +345,12 @@ class World:
             now=self.ledger.now(connection),
             life=timedelta(seconds=TUNING.lease),
         )
+
+
+def _require_death(found: BaseException) -> None:
+    """Raise what was caught unless it is a death, or a group with one."""
+    if isinstance(found, BaseExceptionGroup) and found.split(FailpointDeath)[0] is None:
+        raise found
 
 
 def _never() -> asyncio.Event:
