@@ -11,6 +11,7 @@ from connector.cli.answers import add_row, say, table, words
 from connector.cli.check import add_findings
 from connector.cli.examples import ExampledCommand
 from connector.cli.options import config_option, given
+from connector.cli.session import require_known
 from connector.runtime.finding import Finding
 from connector.runtime.first_look import try_crm, try_whatsapp
 from connector.runtime.start import (
@@ -105,8 +106,7 @@ def _ask_crm(ask: Ask, options: dict[str, Any]) -> dict[str, Any]:
     adapters = installed_adapters()
     first = "hubspot" if "hubspot" in adapters else None
     adapter = ask(f"Which CRM ({', '.join(adapters)})", "adapter", first)
-    if adapter not in adapters:
-        raise click.BadParameter(f"there is no adapter {adapter!r}, only {', '.join(adapters)}")
+    require_known(adapter, adapters, what="adapter")
     choices = mappings_of(adapter)
     base_url = ask("Its address", "base_url", None) if needs_address(adapter) else None
     mapping = ask(f"Its mapping ({', '.join(choices)})", "mapping", choices[0]) if choices else None
