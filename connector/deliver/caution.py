@@ -2,11 +2,12 @@
 
 A row that is being sent counts a death of its own, written down by ``begin``. One that kills the
 process earlier, while it is rendered, would not: every process would take it up, and die. So a
-holder that comes after one that did not give its lease back marks what it takes up, until it has
-seen all that was due. That costs a write for each flush, after a death only.
+holder that comes after one that did not give its lease back marks what it renders, for as long as
+that takes, until it has seen all that was due. That costs some writes for each flush, after a death
+only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,7 @@ from connector.ledger.keeper import HeldLease
 from connector.ledger.lanes import lock_lanes
 from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
-from connector.ledger.suspicion import mark
+from connector.ledger.suspicion import mark, unmark
 
 
 class Caution:
@@ -37,27 +38,41 @@ class Caution:
         """Be careful no more: all that was due was taken up, and nobody died of it."""
         self._on = False
 
-    async def take_up(self, claim: Claim, held: HeldLease) -> frozenset[int]:
-        """Leave in a claim what may go together, and mark it; return the ids that were marked.
-
-        The claim is ``full`` where something was left out: it stays due.
-        """
+    def take_up(self, claim: Claim) -> None:
+        """Leave in a claim what may go together; it is ``full`` where something was left out."""
         if not self._on:
-            return frozenset()
+            return
         chosen = choose_company(claim.plans, suspects=self._in_turn)
         left_out = {plan.lane_id for plan in claim.plans} - {plan.lane_id for plan in chosen}
         self._in_turn = bool(left_out) and not self._in_turn
         claim.full = claim.full or bool(left_out)
         claim.plans = chosen
         claim.lanes = [lane for lane in claim.lanes if lane.id not in left_out]
-        ids = [row.id for plan in chosen for row in _rows(plan)]
+
+    async def mark(self, rows: Collection[Delivery], held: HeldLease) -> list[Delivery]:
+        """Count a death of rows that are about to be rendered; return which."""
+        if not (self._on and rows):
+            return []
 
         def work(connection: Connection) -> set[int]:
             check_lease(connection, held.lease)
-            lock_lanes(connection, [plan.lane_id for plan in chosen])
-            return mark(connection, ids)
+            lock_lanes(connection, {row.lane_id for row in rows})
+            return mark(connection, [row.id for row in rows])
 
-        return frozenset(await self._ledger.write(work)) if ids else frozenset()
+        marked = await self._ledger.write(work)
+        return [row for row in rows if row.id in marked]
+
+    async def unmark(self, rows: Collection[Delivery], held: HeldLease) -> None:
+        """Take it back: they are rendered, and nobody died."""
+        if not rows:
+            return
+
+        def work(connection: Connection) -> None:
+            check_lease(connection, held.lease)
+            lock_lanes(connection, {row.lane_id for row in rows})
+            unmark(connection, [row.id for row in rows])
+
+        await self._ledger.write(work)
 
 
 def choose_company(plans: Sequence[LanePlan], *, suspects: bool = False) -> list[LanePlan]:

@@ -42,10 +42,7 @@ class Sender:
         held: HeldLease,
         gatekeeper: Gatekeeper,
         tuning: TuningSettings,
-        marked: frozenset[int] = frozenset(),
     ) -> None:
-        """Write under a lease; of rows that are ``marked`` a death is counted already."""
-        self._marked = marked
         self._ledger = ledger
         self._destination = destination
         self._held = held
@@ -144,7 +141,6 @@ class Sender:
             bodies={
                 item.row.id: item.record.body for item in items if item.record.body is not None
             },
-            marked=self._marked,
         )
         failpoint("begin.before_commit")
         return begun

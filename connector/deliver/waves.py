@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.deliver.aside import set_aside
+from connector.deliver.caution import Caution
 from connector.deliver.claim import Claim
 from connector.deliver.destination import Destination
 from connector.deliver.link import Matches, associated_records, match_contacts
@@ -34,8 +35,15 @@ class Waves:
     """Renders what a claim holds, compares it with what the CRM has, and sends the difference."""
 
     def __init__(
-        self, ledger: Ledger, destination: Destination, *, held: HeldLease, sender: Sender
+        self,
+        ledger: Ledger,
+        destination: Destination,
+        *,
+        held: HeldLease,
+        sender: Sender,
+        caution: Caution,
     ) -> None:
+        self._caution = caution
         self._ledger = ledger
         self._destination = destination
         self._held = held
@@ -66,6 +74,7 @@ class Waves:
         updates: list[tuple[Delivery, Rendered, str, bool]] = []
         same: list[Synced] = []
         broken: list[Parked] = []
+        marked = await self._caution.mark(list(due.values()), self._held)
         for contact_id, row in due.items():
             if contact_id in matches.review or contact_id in matches.skip:
                 continue
@@ -85,6 +94,7 @@ class Waves:
             else:
                 adopted = contact_id not in linked or contact_id in followed
                 updates.append((row, rendered, crm_id, adopted))
+        await self._caution.unmark(marked, self._held)
         changed, unchanged = await self._changed(updates)
         await self._settle(Settlement(synced=same + unchanged, parked=broken), claim, "contact")
         for items in (changed, creates):
@@ -159,6 +169,8 @@ class Waves:
         items: dict[int, Item] = {}
         settlement = Settlement()
         orphans: list[int] = []
+        rows = [row for plan in ready for row in plan.messages]
+        marked = await self._caution.mark(rows, self._held)
         for number, (contact_id, row) in enumerate(
             (plan.contact_id, row) for plan in ready for row in plan.messages
         ):
@@ -194,6 +206,7 @@ class Waves:
             items[row.id] = Item(
                 row, self._record(row, rendered, crm_id, extra), rendered.content_hash
             )
+        await self._caution.unmark(marked, self._held)
         await self._settle(settlement, claim, self._destination.record, filtered=orphans)
         at_once = 0 if self._destination.limits.concurrency == 1 else 1
         lanes = [[row for row in plan.messages if row.id in items] for plan in ready]

@@ -43,7 +43,6 @@ from connector.ledger.leases import check_lease
 from connector.ledger.ledger import Ledger
 from connector.ledger.restoration import Restoration, load_restoration
 from connector.ledger.succession import take_over
-from connector.ledger.suspicion import unmark
 from connector.model.record import RecordKind
 from connector.waiting import wait_for_any
 
@@ -163,16 +162,17 @@ class Worker:
             self._more = False
             self._caution.end()
             return await self._until_next_due(claim.now)
-        marked = await self._caution.take_up(claim, held)
+        self._caution.take_up(claim)
         sender = Sender(
             self._ledger,
             self._destination,
             held=held,
             gatekeeper=gatekeeper,
             tuning=self._tuning,
-            marked=marked,
         )
-        waves = Waves(self._ledger, self._destination, held=held, sender=sender)
+        waves = Waves(
+            self._ledger, self._destination, held=held, sender=sender, caution=self._caution
+        )
         self._last_flush = self._ledger.clock.boot()
         self._more = claim.full
         stopped = False
@@ -193,7 +193,7 @@ class Worker:
             stopped = True
             await gatekeeper.note_failure(error)
         await self._probe.heed_suspects(waves.schema_suspects, gatekeeper, held)
-        await self._rest(claim, held, failed=waves.failed_lanes, marked=marked)
+        await self._rest(claim, held, failed=waves.failed_lanes)
         if not (stopped or claim.full):
             self._caution.end()
         log.info(
@@ -215,9 +215,7 @@ class Worker:
         spans = self._destination.repeatable_for
         return {kind: span - longest for kind, span in spans.items()}
 
-    async def _rest(
-        self, claim: Claim, held: HeldLease, *, failed: Collection[int], marked: Collection[int]
-    ) -> None:
+    async def _rest(self, claim: Claim, held: HeldLease, *, failed: Collection[int]) -> None:
         """Write down when each claimed lane is due again. The lane is locked, then looked at."""
 
         def work(connection: Connection) -> None:
@@ -234,7 +232,6 @@ class Worker:
                     head = None
                 rests.append(self._rest_of(lane, head, failed=lane.id in failed, now=now))
             rest_lanes(connection, rests)
-            unmark(connection, marked)
             destinations.save_day_use(
                 connection,
                 self._destination.name,

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, case, literal, or_, select, true, update
 
 from connector.ledger.columns import Instant
 from connector.ledger.schema import CONTACT_OF_LANE, OPEN_STATES, delivery, lane
-from connector.ledger.suspicion import one_more_death
 from connector.ledger.updates import update_rows
 from connector.model.record import RecordKind
 
@@ -115,13 +114,11 @@ def begin(
     now: datetime,
     verify_at: datetime,
     bodies: Mapping[int, bytes] = MappingProxyType({}),
-    marked: Collection[int] = (),
 ) -> set[int]:
     """Write down the intent to send these; return the ids of those that may be sent.
 
     A row that is not ``pending`` any more is left out, unless it is a vanished contact, or in doubt
     with one of ``bodies`` to be sent again: then its ``sent_at`` stays that of the first time.
-    For those that are ``marked`` a death would be counted already.
     """
     again = (delivery.c.state == "in_flight") & delivery.c.sent_body.is_not(None)
     begun = connection.execute(
@@ -137,7 +134,7 @@ def begin(
         .values(
             state="in_flight",
             attempts=delivery.c.attempts + 1,
-            crash_count=one_more_death(marked),
+            crash_count=delivery.c.crash_count + 1,
             lookups=0,
             sent_at=case((again, delivery.c.sent_at), else_=literal(now, Instant())),
             verify_at=verify_at,

@@ -5,17 +5,9 @@ A row is marked by whoever takes it up, and freed of it by whoever lives to sett
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, case, update
+from sqlalchemy import Connection, update
 
 from connector.ledger.schema import delivery
-
-
-def one_more_death(marked: Collection[int]) -> ColumnElement[int]:
-    """Return a row's deaths if this process died now; of those marked one is counted already."""
-    more = delivery.c.crash_count + 1
-    if not marked:
-        return more
-    return case((delivery.c.id.in_(sorted(marked)), delivery.c.crash_count), else_=more)
 
 
 def mark(connection: Connection, ids: Collection[int]) -> set[int]:
