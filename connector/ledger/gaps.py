@@ -188,16 +188,14 @@ def contacts_without_delivery(
     """Return the keys of those of these contacts that have no delivery either, by id."""
     if not contact_ids:
         return {}
+    carries = and_(
+        delivery.c.destination == destination,
+        delivery.c.record == "contact",
+        delivery.c.source_id == cast(contact.c.id, String),
+    )
     rows = connection.execute(
         select(contact.c.id, contact.c.key)
-        .outerjoin(
-            delivery,
-            and_(
-                delivery.c.destination == destination,
-                delivery.c.record == "contact",
-                delivery.c.source_id == cast(contact.c.id, String),
-            ),
-        )
+        .select_from(contact.outerjoin(delivery, carries))
         .where(contact.c.id.in_(sorted(contact_ids)), delivery.c.id.is_(None))
     )
     return {row.id: row.key for row in rows}

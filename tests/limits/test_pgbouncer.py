@@ -63,7 +63,7 @@ server_login_retry = 1
     )
     command = [program, str(tmp_path / "pgbouncer.ini")]
     if os.geteuid() == 0:
-        for folder in (tmp_path, *tmp_path.parents[:2]):
+        for folder in (tmp_path, *tmp_path.parents[:3]):
             folder.chmod(folder.stat().st_mode | 0o011)
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
     with (tmp_path / "pgbouncer.log").open("wb") as log:
