@@ -93,6 +93,7 @@ class HubSpot:
             find=MOST_LINKED,
             read=MOST_RECORDS,
             erase=MOST_RECORDS,
+            in_order=MOST_RECORDS,
             repeatable=frozenset(repeatable),
             made_at={name: kind_of(name).made for name in (self._contact.name, self._message.name)},
             find_lag=0.0,  # look-ups by key read records; only phones are searched

@@ -253,6 +253,11 @@ class Writer:
         ]
 
 
+def _person(entry: Entry) -> str:
+    """Return whose record it is, so that one person's are not written side by side."""
+    return entry.links.get("contact", entry.key)
+
+
 async def _in_rounds(
     entries: Sequence[Entry],
     send: Callable[[Sequence[Entry]], Awaitable[Sequence[Outcome]]],
@@ -271,7 +276,11 @@ async def _in_rounds(
     outcomes: list[Outcome] = [_SILENCE] * len(entries)
     for places in rounds:
         done = await send_in_batches(
-            [entries[place] for place in places], MOST_RECORDS, send, concurrency=_AT_ONCE
+            [entries[place] for place in places],
+            MOST_RECORDS,
+            send,
+            concurrency=_AT_ONCE,
+            together=_person,
         )
         for place, outcome in zip(places, done, strict=True):
             outcomes[place] = outcome

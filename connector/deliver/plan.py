@@ -151,7 +151,7 @@ def rounds(lanes: Iterable[Sequence[Delivery]], *, at_once: int) -> list[list[De
                 together.append([])
             together[number].extend(rows[start : start + step])
     for size, rows in sorted(suspects.items(), reverse=True):
-        step = 1 if at_once else size
+        step = min(size, at_once) if at_once else size
         together += [list(rows[start : start + step]) for start in range(0, len(rows), step)]
     return together
 

@@ -208,7 +208,8 @@ class Waves:
             )
         await self._caution.unmark(marked, self._held)
         await self._settle(settlement, claim, self._destination.record, filtered=orphans)
-        at_once = 0 if self._destination.limits.concurrency == 1 else 1
+        limits = self._destination.limits
+        at_once = limits.in_order if limits.concurrency == 1 else 1
         lanes = [[row for row in plan.messages if row.id in items] for plan in ready]
         self._held_lanes.clear()
         for part in rounds(lanes, at_once=at_once):

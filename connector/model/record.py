@@ -106,6 +106,9 @@ class Limits:
     """Objects whose update replaces the whole record, so that it has to be given whole."""
     made_at: Mapping[str, str] = field(default_factory=dict)
     """The field that says when the CRM made a record, where it has one that nobody writes."""
+    in_order: int = 0
+    """Records of one contact that one ``upsert`` keeps in order, where it makes several requests
+    side by side; 0: however many there are."""
     concurrency: int = 1
     """Calls of ``upsert`` that may run side by side; more than 1 only where ``upsert`` takes 1."""
     find_lag: float = 0.0

@@ -74,6 +74,29 @@ def test_a_thousand_queued_messages_of_known_contacts_take_at_most_14_calls(
     assert used <= 14, f"{used} calls"
 
 
+def test_a_batch_that_is_lost_is_not_overtaken_by_the_next_of_the_same_people(
+    new_trial: NewTrial,
+) -> None:
+    """Batches go side by side; nine messages of each of thirty people do not fit them evenly."""
+    trial = new_trial()
+    verdict = deliver(trial, burst(30, 30, base=BASE, seed=3))
+    assert verdict.perfect, verdict
+    _stop_all(trial)
+    more = burst(30, 300, base=BASE, seed=3)
+    queue_first(trial, Traffic(more.webhooks[30:], more.expected, more.numbers))
+    lost = {"kind": "reset_before", "match": {"call": "communications.upsert"}, "count": 1}
+    trial.crm.order("faults", lost)
+
+    trial.start("--only", "deliver")
+    _wait_until_synced(trial, 300)
+
+    state = trial.crm.state()
+    assert state["faults"] == {"reset_before": 1}
+    verdict = compare_hubspot(more.expected, state)
+    assert verdict.disordered == []
+    assert verdict.perfect, verdict
+
+
 def test_a_thousand_contacts_never_seen_take_at_most_46_calls(new_trial: NewTrial) -> None:
     trial = new_trial()
     traffic = burst(1000, 1000, base=BASE, seed=2)

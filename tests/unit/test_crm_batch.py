@@ -190,3 +190,35 @@ def test_answers_of_several_batches_come_in_order_and_the_first_error_ends_all()
     with pytest.raises(CrmUnavailableError, match="away"):
         asyncio.run(gather_in_batches(range(6), 2, fail, concurrency=3))
     assert sorted(ended) == [0, 4]
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=60))
+def test_records_that_belong_together_go_in_one_slice_in_their_order(names: list[str]) -> None:
+    crm = Crm()
+
+    outcomes = asyncio.run(
+        send_in_batches(range(len(names)), 10, crm, concurrency=4, together=names.__getitem__)
+    )
+
+    assert outcomes == [Written(str(place)) for place in range(len(names))]
+    assert all(len(call) <= 10 for call in crm.calls)
+    many = max(map(names.count, names), default=0)
+    for name in set(names):
+        places = [place for place, each in enumerate(names) if each == name]
+        holding = [call for call in crm.calls if set(places) & set(call)]
+        assert [place for call in holding for place in call if place in places] == places
+        assert many > 10 or len(holding) == 1
+
+
+def test_what_comes_after_a_half_in_doubt_is_not_sent_past_it() -> None:
+    crm = Crm(bad=frozenset({3}), errors={})
+
+    async def lose_the_first_half(records: Sequence[int]) -> Sequence[Outcome]:
+        if list(records) == [0, 1]:
+            raise CrmInDoubtError("no answer")
+        return await crm(records)
+
+    outcomes = asyncio.run(send_in_batches(range(4), 4, lose_the_first_half))
+
+    assert [type(each) for each in outcomes] == [InDoubt, InDoubt, NotSent, NotSent]
+    assert crm.calls == [[0, 1, 2, 3]]
