@@ -18,10 +18,13 @@ from sqlalchemy.engine import URL
 
 from bench.databases import postgresql_server
 from connector.clock import Clock
+from connector.config.load import load_config
+from connector.crm.registry import settings_models
 from connector.ledger import migrate
 from connector.ledger.engine import open_engine
 from connector.ledger.ledger import Ledger
 from connector.ledger.schema import metadata
+from connector.runtime.preparation import prepare_crm
 from connector.runtime.trial import SandboxCrm, Trial, prepare_trial
 from tests.record.kinds_table import print_kinds
 
@@ -195,7 +198,8 @@ def new_trial(tmp_path: Path) -> Iterator[Start]:
         trial = prepare_trial(folder, sandbox, adapter=adapter, **options)
         trials.append(trial)
         if set_up:
-            trial.command("setup", adapter, "--apply")
+            config = load_config(trial.config, settings_models=settings_models())
+            prepare_crm(config, adapter, apply=True)
         return trial
 
     yield make

@@ -25,7 +25,9 @@ def judge(done: Restores, record_property: Record) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", ["lookup", "conversations"])
+@pytest.mark.parametrize(
+    "kind", ["lookup", pytest.param("conversations", marks=pytest.mark.campaign)]
+)
 def test_two_restores_double_nothing_and_wipe_nothing_out(
     kind: str, tmp_path: Path, record_property: Record
 ) -> None:
@@ -46,6 +48,7 @@ def test_twenty_restores_and_more_double_nothing_and_wipe_nothing_out(
     judge(done, record_property)
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(300)
 def test_a_restored_dump_of_postgresql_doubles_nothing(
     tmp_path: Path, new_postgres_ledger: Callable[[], str], record_property: Record

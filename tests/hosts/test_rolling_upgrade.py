@@ -83,6 +83,7 @@ class Upgrade:
         return answer.status_code == 503
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(300)
 def test_an_upgrade_under_load_loses_doubles_and_refuses_nothing(
     new_trial: Callable[..., Trial],

@@ -90,6 +90,7 @@ server_login_retry = 1
         process.wait(20)
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(300)
 def test_a_ledger_behind_pgbouncer_loses_and_doubles_nothing(
     new_trial: Callable[..., Trial], database: Database, pooled_url: str
