@@ -331,6 +331,30 @@ def test_a_day_of_traffic_reaches_kinto_once_through_faults_and_redelivery(
         trial.stop()
 
 
+def test_records_without_a_phone_hide_nobody(crm: KintoServer, tmp_path: Path) -> None:
+    first = burst(1, 1, base=datetime.now(UTC), seed=4)
+    people: list[dict[str, Any]] = [
+        {"name": "nobody"},
+        {"name": "empty", "phone": None},
+        {"name": "number", "phone": 5511987654321},
+        {"name": "somebody", "phone": first.expected[0].phone},
+    ]
+    for each in people:
+        crm.call("POST", "/buckets/crm/collections/contacts/records", {"data": each})
+    trial = start_trial(crm, tmp_path)
+    try:
+        trial.wait_until_ready(trial.start())
+        asyncio.run(send(trial.webhook_url, trial.secret, first.webhooks))
+        trial.wait_until_settled()
+
+        assert len(crm.records("contacts")) == len(people)
+        [message] = crm.records("messages")
+        owner = next(each for each in crm.records("contacts") if each["name"] == "somebody")
+        assert message["contact_id"] == owner["id"]
+    finally:
+        trial.stop()
+
+
 def test_what_changes_in_whatsapp_changes_in_kinto_and_what_people_wrote_stays(
     crm: KintoServer, tmp_path: Path
 ) -> None:
