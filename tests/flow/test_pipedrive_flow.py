@@ -170,7 +170,8 @@ def test_one_of_three_crms_that_is_down_delays_neither_of_the_others(
         last_words=trial.last_words,
     )
     said = trial.status()["destinations"]
-    assert (said["pipedrive"]["state"], said["pipedrive"]["parked"]) == ("broken", 0)
+    assert said["pipedrive"]["state"] in {"broken", "half_open"}  # a probe may be under way
+    assert said["pipedrive"]["parked"] == 0
     assert [said[name]["state"] for name in ("hubspot", "rest")] == ["open", "open"]
     assert others["pipedrive"].state()["persons"] == []
     others["pipedrive"].order("faults", None, method="DELETE")

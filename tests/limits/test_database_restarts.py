@@ -28,6 +28,7 @@ def database() -> Iterator[Database]:
     server.remove()
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(300)
 def test_a_database_that_restarts_under_load_costs_nothing_but_a_repetition(
     new_trial: Callable[..., Trial], database: Database, record_property: Record

@@ -23,6 +23,7 @@ LIFE = 9.0
 POLL = 1.0
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(300)
 def test_hosts_whose_clocks_differ_by_twenty_minutes_take_turns_by_the_clock_of_the_database(
     new_trial: Callable[..., Trial],
