@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,18 +18,13 @@ import httpx
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from adapters.rest import RestSettings
-from connector.clock import SystemClock
 from connector.config.secret import Secret
 from connector.crm.contract import AdapterContract, Harm, SeenContact, SeenMessage, Verb
-from connector.crm.registry import Connection, build_adapter
-from connector.mapping.load import load_mapping
-from connector.model.record import CrmObject, FieldValue, JsonScalar
+from connector.model.record import CrmObject, FieldValue
 from connector.runtime.trial import free_port, wait_until
 from connector.sandbox.faults import Fault, Match
-from connector.sandbox.server import serve_in_thread
 from connector.sandbox.wire import Wire
-from tests.adapters.proxy import Proxy
+from tests.adapters.behind_wire import ServerBehindWire, stand_before
 
 pytestmark = [pytest.mark.directus, pytest.mark.timeout(3600)]
 
@@ -134,26 +128,23 @@ def name_call(path: str) -> str:
     return f"{parts[1]}.{'one' if len(parts) > 2 else 'all'}"
 
 
-class DirectusServer:
-    """Directus behind the wire, as the contract asks for one."""
+class DirectusServer(ServerBehindWire):
+    """Directus behind the wire."""
+
+    preset = "rest/directus"
 
     def __init__(self, url: str, target: str, wire: Wire) -> None:
-        self.url = url
-        self.wire = wire
-        self.mapping = load_mapping("rest/directus", folder=Path(), adapter="rest")
-        self.contact = CrmObject("contacts", "contact")
-        self.message = CrmObject("messages", "message")
-        self._api = httpx.Client(
+        api = httpx.Client(
             base_url=target,
             headers={"Authorization": f"Bearer {TOKEN}"},
             trust_env=False,
             timeout=60,
         )
+        super().__init__(url, wire, api)
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        answer = self._api.request(method, path, json=body)
-        assert answer.is_success, answer.text
-        return answer.json() if answer.content else None
+    def credentials(self, which: str) -> Mapping[str, Any]:
+        token = TOKEN if which == "good" else "another"
+        return {"token": Secret(env="T", environ={"T": token})}
 
     def clear(self) -> None:
         """Begin with two collections as the preset makes them, empty."""
@@ -169,46 +160,11 @@ class DirectusServer:
         for name in COLLECTIONS:
             self._api.delete(f"/collections/{name}")
 
-    def close(self) -> None:
-        self._api.close()
-
-    def connect(
-        self, *, request_timeout: float = 30, credentials: str = "good", **options: Any
-    ) -> Connection:
-        token = TOKEN if credentials == "good" else "another"
-        settings = RestSettings(
-            **{
-                "adapter": "rest",
-                "mapping": "rest/directus",
-                "base_url": self.url,
-                "token": Secret(env="T", environ={"T": token}),
-                **options,
-            }
-        )
-        return build_adapter(
-            settings,
-            destination="directus",
-            contact=self.contact,
-            message=self.message,
-            requests=self.mapping.requests,
-            request_timeout=request_timeout,
-            clock=SystemClock(),
-        )
-
-    def connect_to_nobody(self) -> Connection:
-        return self.connect(base_url="http://127.0.0.1:1")
-
-    def contact_fields(self, name: str, phone: str | None = None) -> Mapping[str, FieldValue]:
-        return {"name": name} if phone is None else {"name": name, "phone": phone}
-
     def bad_fields(self) -> tuple[Mapping[str, FieldValue], str]:
         return {"name": "ana@example"}, "name"
 
     def message_fields(self, text: str, contact_crm_id: str) -> Mapping[str, FieldValue]:
         return {"text": text, "contact": contact_crm_id}
-
-    def read_name(self, fields: Mapping[str, JsonScalar]) -> str:
-        return str(fields["name"])
 
     def add_contact(self, name: str, phone: str | None = None, *, key: str | None = None) -> str:
         crm_id = key or uuid.uuid4().hex
@@ -231,9 +187,6 @@ class DirectusServer:
             for each in self.records("messages")
         ]
 
-    def merge_contacts(self, winner: str, loser: str) -> str:
-        raise NotImplementedError("Directus joins no records")
-
     def delete_contact(self, crm_id: str) -> None:
         self.call("DELETE", f"/items/contacts/{crm_id}")
 
@@ -242,28 +195,10 @@ class DirectusServer:
         match = Match(call=f"{obj.name}.all", method=method)
         self.wire.faults.order(Fault(**_HARMS[kind], match=match))
 
-    def index(self) -> None:
-        """Do nothing: Directus finds what it has just taken."""
-
-
-@contextmanager
-def before(target: str) -> Iterator[DirectusServer]:
-    """Stand before a Directus for the time of the block."""
-    proxy = Proxy(target)
-    wire = Wire(proxy, name_call=name_call, refusals=Refusals())
-    with serve_in_thread(wire) as url:
-        server = DirectusServer(url, target, wire)
-        server.clear()
-        try:
-            yield server
-        finally:
-            server.close()
-    proxy.close()
-
 
 @pytest.fixture
 def crm(directus: str) -> Iterator[DirectusServer]:
-    with before(directus) as server:
+    with stand_before(directus, DirectusServer, name_call=name_call, refusals=Refusals()) as server:
         yield server
 
 

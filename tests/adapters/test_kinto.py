@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,22 +17,17 @@ import httpx
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from adapters.rest import RestSettings
-from connector.clock import SystemClock
 from connector.config.secret import Secret
 from connector.crm.contract import AdapterContract, Harm, SeenContact, SeenMessage, Verb
-from connector.crm.registry import Connection, build_adapter
-from connector.mapping.load import load_mapping
-from connector.model.record import CrmObject, FieldValue, JsonScalar
+from connector.model.record import CrmObject, FieldValue
 from connector.runtime.trial import SandboxCrm, Trial, prepare_trial, wait_until
 from connector.sandbox.burst import burst
 from connector.sandbox.comparison import Verdict, compare_rest
 from connector.sandbox.faults import Fault, Match
 from connector.sandbox.sender import send
-from connector.sandbox.server import serve_in_thread
 from connector.sandbox.traffic import DayOfTraffic, Traffic
 from connector.sandbox.wire import Wire
-from tests.adapters.proxy import Proxy
+from tests.adapters.behind_wire import ServerBehindWire, stand_before
 
 USER, PASSWORD = "connector", "hush"
 SETTINGS = """
@@ -126,23 +120,20 @@ def name_call(path: str) -> str:
     return f"{parts[4]}.{'one' if len(parts) > 6 else 'all'}"
 
 
-class KintoServer:
-    """Kinto behind the wire, as the contract asks for one."""
+class KintoServer(ServerBehindWire):
+    """Kinto behind the wire."""
+
+    preset = "rest/kinto"
 
     def __init__(self, url: str, target: str, wire: Wire) -> None:
-        self.url = url
-        self.wire = wire
-        self.mapping = load_mapping("rest/kinto", folder=Path(), adapter="rest")
-        self.contact = CrmObject("contacts", "contact")
-        self.message = CrmObject("messages", "message")
-        self._api = httpx.Client(
+        api = httpx.Client(
             base_url=f"{target}/v1", auth=(USER, PASSWORD), trust_env=False, timeout=30
         )
+        super().__init__(url, wire, api)
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        answer = self._api.request(method, path, json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
+    def credentials(self, which: str) -> Mapping[str, Any]:
+        password = PASSWORD if which == "good" else "another"
+        return {"username": USER, "password": Secret(env="P", environ={"P": password})}
 
     def clear(self) -> None:
         """Begin with a bucket and two collections, empty."""
@@ -154,47 +145,11 @@ class KintoServer:
     def undo_setup(self) -> None:
         self._api.delete("/buckets/crm")
 
-    def close(self) -> None:
-        self._api.close()
-
-    def connect(
-        self, *, request_timeout: float = 10, credentials: str = "good", **options: Any
-    ) -> Connection:
-        password = PASSWORD if credentials == "good" else "another"
-        settings = RestSettings(
-            **{
-                "adapter": "rest",
-                "mapping": "rest/kinto",
-                "base_url": self.url,
-                "username": USER,
-                "password": Secret(env="P", environ={"P": password}),
-                **options,
-            }
-        )
-        return build_adapter(
-            settings,
-            destination="kinto",
-            contact=self.contact,
-            message=self.message,
-            requests=self.mapping.requests,
-            request_timeout=request_timeout,
-            clock=SystemClock(),
-        )
-
-    def connect_to_nobody(self) -> Connection:
-        return self.connect(base_url="http://127.0.0.1:1")
-
-    def contact_fields(self, name: str, phone: str | None = None) -> Mapping[str, FieldValue]:
-        return {"name": name} if phone is None else {"name": name, "phone": phone}
-
     def bad_fields(self) -> tuple[Mapping[str, FieldValue], str]:
         return {"name": 5}, "name"
 
     def message_fields(self, text: str, contact_crm_id: str) -> Mapping[str, FieldValue]:
         return {"text": text, "contact_id": contact_crm_id}
-
-    def read_name(self, fields: Mapping[str, JsonScalar]) -> str:
-        return str(fields["name"])
 
     def add_contact(self, name: str, phone: str | None = None, *, key: str | None = None) -> str:
         path = "/buckets/crm/collections/contacts/records"
@@ -220,9 +175,6 @@ class KintoServer:
             for each in self.records("messages")
         ]
 
-    def merge_contacts(self, winner: str, loser: str) -> str:
-        raise NotImplementedError("Kinto joins no records")
-
     def delete_contact(self, crm_id: str) -> None:
         self.call("DELETE", f"/buckets/crm/collections/contacts/records/{crm_id}")
 
@@ -231,28 +183,10 @@ class KintoServer:
         method = "PUT" if verb == "write" else "GET"
         self.wire.faults.order(Fault(**_HARMS[kind], match=Match(call=call, method=method)))
 
-    def index(self) -> None:
-        """Do nothing: Kinto finds what it has just taken."""
-
-
-@contextmanager
-def before(target: str) -> Iterator[KintoServer]:
-    """Stand before a Kinto for the time of the block."""
-    proxy = Proxy(target)
-    wire = Wire(proxy, name_call=name_call, refusals=Refusals())
-    with serve_in_thread(wire) as url:
-        server = KintoServer(url, target, wire)
-        server.clear()
-        try:
-            yield server
-        finally:
-            server.close()
-    proxy.close()
-
 
 @pytest.fixture
 def crm(kinto: str) -> Iterator[KintoServer]:
-    with before(kinto) as server:
+    with stand_before(kinto, KintoServer, name_call=name_call, refusals=Refusals()) as server:
         yield server
 
 

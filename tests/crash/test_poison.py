@@ -1,7 +1,6 @@
 """A record of which the process dies is parked at last, wherever it dies of it; nobody else is."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,31 +15,10 @@ from connector.ledger.succession import POISON_CRASHES
 from connector.mapping.render import Renderer
 from connector.mapping.rendered import Rendered
 from connector.model.message import Message
-from faults.memory import TurnedClock, noon
-from faults.process import NAME, SHAPES, TUNING
+from faults.process import NAME, TUNING
 from faults.world import World
 
 NewWorld = Callable[[str], World]
-
-
-@pytest.fixture
-def clock() -> TurnedClock:
-    """Return a clock to turn."""
-    return TurnedClock(noon())
-
-
-@pytest.fixture
-def new_world(ledger: Ledger, clock: TurnedClock, tmp_path: Path) -> Iterator[NewWorld]:
-    """Return a function that makes a connector and a CRM of the named shape."""
-    worlds: list[World] = []
-
-    def make(shape: str) -> World:
-        worlds.append(World(ledger, clock, SHAPES[shape], tmp_path))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.close()
 
 
 def deliver_until_nobody_dies(world: World) -> int:

@@ -4,8 +4,7 @@ Each fails without its safeguard; ``faults.mutants`` takes them away one at a ti
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,32 +14,11 @@ from connector.ledger import schema
 from connector.ledger.engine import open_engine
 from connector.ledger.lanes import LaneRest, Wanted, lane_heads, lock_lanes, rest_lanes, want
 from connector.ledger.ledger import Ledger
-from faults.memory import TurnedClock, noon
-from faults.process import SHAPES
+from faults.memory import TurnedClock
 from faults.truth import Outcome, require_no_doubles
 from faults.world import World
 
 NewWorld = Callable[[str], World]
-
-
-@pytest.fixture
-def clock() -> TurnedClock:
-    """Return a clock to turn."""
-    return TurnedClock(noon())
-
-
-@pytest.fixture
-def new_world(ledger: Ledger, clock: TurnedClock, tmp_path: Path) -> Iterator[NewWorld]:
-    """Return a function that makes a connector and a CRM of the named shape."""
-    worlds: list[World] = []
-
-    def make(shape: str) -> World:
-        worlds.append(World(ledger, clock, SHAPES[shape], tmp_path))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.close()
 
 
 def hear(world: World, *, count: int = 1) -> None:
