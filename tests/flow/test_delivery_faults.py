@@ -241,3 +241,34 @@ def _as_people_type(phone: str) -> str:
     """Return ``+5511970000000`` as ``(11) 97000-0000``."""
     local = phone.removeprefix("+55")
     return f"({local[:2]}) {local[2:7]}-{local[7:]}"
+
+
+def test_a_person_of_whom_the_crm_can_not_be_asked_delays_the_others_only_now_and_then(
+    new_trial: NewTrial,
+) -> None:
+    """It looks like an outage, and nobody is blamed for one; but the others get their turn."""
+    trial = new_trial()
+    traffic = burst(9, 36, base=BASE, seed=19)
+    person = traffic.expected[4]
+    assert person.phone is not None
+    match = {"call": "contacts.search", "body": person.phone[-8:]}
+    trial.crm.order("faults", {"kind": "error_before", "share": 1.0, "match": match})
+    start(trial)
+
+    post(trial, part(traffic, 0, 18))
+    post(trial, part(traffic, 18, 36))
+
+    own = {each.wamid for each in person.messages}
+
+    def others_are_there() -> bool:
+        verdict = compare_hubspot(traffic.expected, trial.crm.state())
+        missing = {each.wamid for each in verdict.missing}
+        return missing <= own and verdict.missing_contacts in ([], [person])
+
+    wait_until(
+        others_are_there, seconds=60, what="the others are there", last_words=trial.last_words
+    )
+    assert compare_hubspot(traffic.expected, trial.crm.state()).missing_contacts == [person]
+    assert hubspot(trial)["parked"] == 0
+    trial.crm.order("faults", None, method="DELETE")
+    assert_all_there(trial, traffic)
