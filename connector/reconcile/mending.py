@@ -83,14 +83,25 @@ class Mending(Half):
         self, connection: Connection, pairs: Sequence[tuple[Finding, Held]]
     ) -> list[Held]:
         """Return what delivery can write: messages of a contact who is gone would only wait."""
-        links = crm_links(connection, self._account.name, {row.contact_id for _, row in pairs})
+        there = {row.contact_id for _, row in pairs}
+        there = set(crm_links(connection, self._account.name, there)) | self._returning(connection)
         able: list[Held] = []
         for finding, row in pairs:
-            if row.record == "contact" or row.contact_id in links:
+            if row.record == "contact" or row.contact_id in there:
                 able.append(row)
             else:
                 finding.action = "reported"
         return able
+
+    def _returning(self, connection: Connection) -> set[int]:
+        """Return the contacts that this sweep writes anew: their messages follow them."""
+        rows = [
+            each.row
+            for each in self._state.findings
+            if (each.kind, each.record, each.action) == ("deleted", "contact", "restored")
+        ]
+        held = load_held(connection, [row for row in rows if row is not None])
+        return {row.contact_id for row in held.values()}
 
     def _note_gone(self, connection: Connection, rows: Sequence[Held]) -> None:
         note_gone(connection, rows, now=self._errand.ledger.now(connection))

@@ -59,6 +59,9 @@ class People:
             each["id"]: each["links"]["contacts"][0] for each in state["communications"]
         }
 
+    def messages_of(self, contacts: Sequence[str]) -> list[str]:
+        return [each for each in self.messages if self._contact_of[each] in contacts]
+
     def leave(self, contacts: Sequence[str]) -> None:
         """Touch no message of these: with a deleted contact its messages are not looked at."""
         self.messages = [each for each in self.messages if self._contact_of[each] not in contacts]
@@ -270,7 +273,9 @@ def test_what_people_deleted_comes_back_only_where_that_was_asked_for(
 ) -> None:
     trial = begin(new_trial, 20, 100, extra=ALWAYS)
     people = People(trial, seed=7)
-    people.delete("communications", people.messages[:3])
+    theirs = people.messages_of(people.contacts[:2])
+    people.leave(people.contacts[:2])
+    people.delete("communications", [*people.messages[:2], theirs[0]])
     people.delete("contacts", people.contacts[:2])
 
     part = trial.command("reconcile")["destinations"]["hubspot"]
