@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.engine import URL
 
@@ -29,6 +30,10 @@ from connector.runtime.trial import SandboxCrm, Trial, prepare_trial
 from tests.record.kinds_table import print_kinds
 
 Start = Callable[..., Trial]
+
+# How long an example takes says how busy the machine is: no test fails of that alone.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

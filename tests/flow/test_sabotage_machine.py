@@ -240,7 +240,6 @@ def sabotage(
             stateful_step_count=steps,
             derandomize=always_the_same,
             database=None,
-            deadline=None,
             phases=[Phase.explicit, Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),

@@ -33,7 +33,6 @@ def test_what_is_not_harmed_is_done(crms: Mapping[str, Crm], name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(work=st.sampled_from(WORKS), seeds=_SEEDS)

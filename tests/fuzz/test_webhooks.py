@@ -141,7 +141,6 @@ def _bodies(ledger: Ledger) -> list[bytes]:
 
 @settings(
     max_examples=max(EXAMPLES // 6, 1),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
@@ -177,7 +176,7 @@ def test_what_was_found_once_is_kept_and_recorded(ledger: Ledger) -> None:
     check(ledger, recorder, lease, bodies)
 
 
-@settings(max_examples=EXAMPLES * 5, deadline=None)
+@settings(max_examples=EXAMPLES * 5)
 @given(header=st.one_of(st.none(), st.binary(max_size=90)), body=st.binary(max_size=60))
 def test_no_header_that_we_did_not_make_is_valid(header: bytes | None, body: bytes) -> None:
     right = signature(body, b"a secret").encode()

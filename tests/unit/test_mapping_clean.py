@@ -1,7 +1,7 @@
 """No control character, reordering mark or formula reaches a CRM."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.template.clean import NAME_LENGTH, clean_name, clean_text
@@ -14,7 +14,6 @@ UNWANTED = [
 ]
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from(UNWANTED))))
 def test_no_unwanted_character_is_left_and_no_other_is_lost(text: str) -> None:
     cleaned = clean_text(text)

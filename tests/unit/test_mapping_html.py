@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.mapping.models import ContactMapping, Field, Mapping, MessageMapping
@@ -78,7 +78,6 @@ def renderer_of_html(template: str) -> Renderer:
         "{{ message.text if message.text else message.html }}",
     ],
 )
-@settings(deadline=None)
 @given(words=PERILOUS, name=PERILOUS)
 def test_html_holds_no_tag_but_ours(template: str, words: str, name: str) -> None:
     content = {"text": words, "caption": words, "media": {"filename": words}}

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import luhn
 from stdnum.br import cnpj, cpf
@@ -87,7 +87,6 @@ CNPJS = st.integers(10**6, 10**12 - 1).map(
 WORDS = st.text(alphabet=st.characters(categories=["L", "Zs", "So"]), max_size=20)
 
 
-@settings(deadline=None)
 @given(before=WORDS, number=st.one_of(spelled(CPFS), spelled(CNPJS), spelled(CARDS)), after=WORDS)
 def test_no_number_survives_however_it_is_spelled(before: str, number: str, after: str) -> None:
     digits = re.sub(r"\D", "", number)
@@ -98,7 +97,6 @@ def test_no_number_survives_however_it_is_spelled(before: str, number: str, afte
     assert "[" in masked
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_masking_twice_is_masking_once(text: str) -> None:
     once = mask_text(text, ALL)
@@ -106,7 +104,6 @@ def test_masking_twice_is_masking_once(text: str) -> None:
     assert mask_text(once, ALL) == once
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="0123456789 .-/+ab"))
 def test_masking_any_mix_of_digits_ends_and_adds_only_brackets(text: str) -> None:
     masked = mask_text(text, ALL)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.mapping.text import LIMIT, message_html, message_text
@@ -173,7 +173,6 @@ KEYS = st.sampled_from(
 PARTS = st.sampled_from(["kind", "data", "items", "phones", "name", "emoji", "title", "latitude"])
 
 
-@settings(deadline=None)
 @given(
     kind=st.sampled_from([case[0] for case in CASES]),
     content=st.dictionaries(KEYS, st.one_of(JSON, st.dictionaries(PARTS, JSON))),

@@ -259,7 +259,7 @@ def picture(store: Store) -> set[tuple[Any, ...]]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(honest_sightings() | quarrelling_sightings(), st.randoms(), st.integers(1, 4))
 def test_any_order_and_any_batches_end_in_the_same_contacts(
     sightings: list[Sighting], random: Any, size: int
