@@ -18,6 +18,14 @@ from connector.sandbox.burst import burst
 MESSAGES: Final = 1000
 CONTACTS: Final = 100
 
+_TIMELINE_DAY: Final = """
+extends = "hubspot"
+[message]
+granularity = "conversation"
+[message.fields]
+hs_timestamp = "{{ conversation.started_at }}"
+hs_communication_body = "{{ conversation.transcript_html }}"
+"""
 _ACTIVITY_EACH: Final = """
 extends = "pipedrive"
 [message]
@@ -57,6 +65,7 @@ class _Case:
 
 _CASES: Final = (
     _Case("hubspot", "message", 100),
+    _Case("hubspot", "conversation", 100, mapping=_TIMELINE_DAY),
     _Case("pipedrive", "conversation", 1),
     _Case("pipedrive", "message", 1, mapping=_ACTIVITY_EACH),
     _Case("rest", "message", 1, reference="rest/sandbox"),
@@ -65,7 +74,7 @@ _CASES: Final = (
 _ROOMY: Final = {
     "hubspot": {"burst_limit": 100_000, "search_limit": 1000},
     "pipedrive": {"burst_limit": 100_000, "search_limit": 10_000, "daily_tokens": 10_000_000},
-    "rest": {},
+    "rest": {"rate_limit": 100_000},
 }
 
 

@@ -7,8 +7,12 @@ is never taken over.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+from connector.clock import Clock
 from connector.deliver.destination import Destination
+from connector.errors import CrmError
+from connector.ledger.deliveries import Delivery
 from connector.ledger.ledger import Ledger
 from connector.ledger.links import linked_elsewhere
 from connector.ledger.reviews import chosen_matches
@@ -29,27 +33,93 @@ class Matches:
     """Contacts that a person decided not to sync."""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which records a contact may be, asked for one attempt to write it."""
+
+    lookup: Lookup
+    attempt: tuple[int, int]
+    """How often it was written, and how often again: another attempt asks anew."""
+
+
+class Search:
+    """Asks a CRM which of its records contacts may be, so that a refusal midway costs little.
+
+    What was answered before it is kept for ``KEPT``, and less is asked at a time afterwards: where
+    a CRM takes only a few calls between two refusals, each few get somewhere.
+    """
+
+    KEPT: Final = 60.0
+    """Seconds. Somebody may add a person meanwhile, as between any look-up and a write."""
+
+    def __init__(self, destination: Destination, clock: Clock) -> None:
+        self._destination = destination
+        self._clock = clock
+        self._size = destination.limits.find
+        self._answers: dict[Question, tuple[float, tuple[str, ...]]] = {}
+
+    async def find(self, questions: Sequence[Question]) -> list[tuple[str, ...]]:
+        """Return the ``crm_id`` of the records that fit each question; raise a ``CrmError``."""
+        oldest = self._clock.boot() - self.KEPT
+        self._answers = {
+            each: kept
+            for each in questions
+            if (kept := self._answers.get(each)) is not None and kept[0] >= oldest
+        }
+        left = [each for each in questions if each not in self._answers]
+        while left:
+            part, left = left[: self._size], left[self._size :]
+            try:
+                found = await self._destination.adapter.find(
+                    self._destination.contact, [each.lookup for each in part]
+                )
+            except CrmError:
+                self._size = max(1, len(part) // 2)
+                raise
+            self._size = min(2 * self._size, self._destination.limits.find)
+            now = self._clock.boot()
+            self._answers |= {each: (now, ids) for each, ids in zip(part, found, strict=True)}
+        return [self._answers[each][1] for each in questions]
+
+
 async def match_contacts(
-    ledger: Ledger, destination: Destination, contacts: Sequence[Contact]
+    ledger: Ledger,
+    destination: Destination,
+    search: Search,
+    people: Sequence[tuple[Contact, Delivery]],
 ) -> Matches:
     """Look for contacts in the CRM by phone; those not mentioned in the answer are new there."""
     matches = Matches()
     decided = await ledger.read(
-        chosen_matches, destination.name, [contact.id for contact in contacts]
+        chosen_matches, destination.name, [contact.id for contact, _ in people]
     )
     for contact_id, resolution in decided.items():
         if resolution.startswith("use:"):
             matches.adopt[contact_id] = resolution.removeprefix("use:")
         elif resolution == "skip":
             matches.skip.add(contact_id)
-    wanted = [contact for contact in contacts if contact.phone and contact.id not in decided]
+    wanted = [
+        (contact, row) for contact, row in people if contact.phone and contact.id not in decided
+    ]
     if "phone" not in destination.mapping.contact.match or not wanted:
         return matches
-    found = await _find(destination, wanted)
+    found = await search.find(
+        [
+            Question(
+                Lookup(
+                    key=contact.key,
+                    phones=lookup_spellings(contact.phone or ""),
+                    country=destination.country,
+                ),
+                attempt=(row.attempts, row.resends),
+            )
+            for contact, row in wanted
+        ]
+    )
     taken = await ledger.read(
         linked_elsewhere, destination.name, {crm_id for ids in found for crm_id in ids}
     )
-    for contact, ids in zip(wanted, found, strict=True):
+    for (contact, _), ids in zip(wanted, found, strict=True):
         free = tuple(crm_id for crm_id in ids if crm_id not in taken)
         # A record of another contact of ours counts: what is left beside it may be a copy of that
         # person's, whose phone this one has now. A phone alone does not tell.
@@ -60,22 +130,6 @@ async def match_contacts(
         elif free and destination.mapping.contact.on_many == "review":
             matches.review[contact.id] = free
     return matches
-
-
-async def _find(destination: Destination, contacts: Sequence[Contact]) -> list[tuple[str, ...]]:
-    lookups = [
-        Lookup(
-            key=contact.key,
-            phones=lookup_spellings(contact.phone or ""),
-            country=destination.country,
-        )
-        for contact in contacts
-    ]
-    found: list[tuple[str, ...]] = []
-    size = destination.limits.find
-    for start in range(0, len(lookups), size):
-        found += await destination.adapter.find(destination.contact, lookups[start : start + size])
-    return found
 
 
 async def associated_records(

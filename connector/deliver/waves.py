@@ -10,7 +10,7 @@ from connector.deliver.aside import set_aside
 from connector.deliver.caution import Caution
 from connector.deliver.claim import Claim
 from connector.deliver.destination import Destination
-from connector.deliver.link import Matches, associated_records, match_contacts
+from connector.deliver.link import Matches, Search, associated_records, match_contacts
 from connector.deliver.plan import rounds
 from connector.deliver.send import Sender
 from connector.deliver.settlement import Item, Settlement, write_settlement
@@ -41,8 +41,10 @@ class Waves:
         *,
         held: HeldLease,
         sender: Sender,
+        search: Search,
         caution: Caution,
     ) -> None:
+        self._search = search
         self._caution = caution
         self._ledger = ledger
         self._destination = destination
@@ -61,12 +63,14 @@ class Waves:
             if row.crm_id is not None and row.state not in ("skipped", "erased")
         }
         people = [
-            claim.contacts[contact_id]
+            (claim.contacts[contact_id], row)
             for contact_id, row in due.items()
             if contact_id not in linked and row.state != "in_flight"  # else it goes as it went
         ]
         matches = (
-            await match_contacts(self._ledger, self._destination, people) if people else Matches()
+            await match_contacts(self._ledger, self._destination, self._search, people)
+            if people
+            else Matches()
         )
         await set_aside(self._ledger, self._destination.name, due, matches, held=self._held)
         followed = await self._unshared(due)

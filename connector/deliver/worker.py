@@ -17,6 +17,7 @@ from connector.deliver.claim import LANES_AT_ONCE, Claim, claim_work
 from connector.deliver.continuation import continue_conversations
 from connector.deliver.destination import Destination
 from connector.deliver.doubt import resolve_doubt
+from connector.deliver.link import Search
 from connector.deliver.patience import patience
 from connector.deliver.probe import POLL, Probe
 from connector.deliver.restored import Aftermath
@@ -67,6 +68,7 @@ class Worker:
         self._probe = Probe(ledger, destination, tuning)
         self._patience = patience(ledger.clocks, tuning)
         self._caution = Caution(ledger)
+        self._search = Search(destination, ledger.clock)
         self._last_flush = float("-inf")
         self._more = False
         self._taken_over: int | None = None
@@ -171,7 +173,12 @@ class Worker:
             tuning=self._tuning,
         )
         waves = Waves(
-            self._ledger, self._destination, held=held, sender=sender, caution=self._caution
+            self._ledger,
+            self._destination,
+            held=held,
+            sender=sender,
+            search=self._search,
+            caution=self._caution,
         )
         self._last_flush = self._ledger.clock.boot()
         self._more = claim.full

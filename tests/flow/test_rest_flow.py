@@ -127,6 +127,22 @@ def test_a_day_of_traffic_is_in_a_rest_crm_once(mapping: str | None, new_trial: 
     assert audit["difference"] == audit["open"] == 0
 
 
+def test_a_crm_that_refuses_every_dozen_of_calls_is_asked_for_nobody_again_and_again(
+    new_trial: NewTrial,
+) -> None:
+    """Its limit is lower than the mapping says, and a person costs two searches."""
+    trial = new_trial(crm={"rate_limit": 12})
+    people = 40
+    traffic = burst(people, people, base=BASE, seed=7)
+
+    verdict = deliver(trial, traffic)
+
+    assert verdict.perfect, verdict
+    state = trial.crm.state(objects="none")
+    assert state["statuses"]["429"] > 1
+    assert state["calls"]["contacts.all"] < 3 * 2 * people
+
+
 @pytest.mark.parametrize("mapping", [None, LOOKUP, HEADER], ids=["put", "lookup", "header"])
 def test_writes_of_unknown_outcome_lose_and_double_nothing(
     mapping: str | None, new_trial: NewTrial
