@@ -13,7 +13,8 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from connector.runtime.trial import TrialError, free_port
 
 USER: Final = "postgres"
 EVERYBODY: Final = "host all all all trust"
+_UNPRIVILEGED: Final = "nobody"
 _READY_WITHIN: Final = 30.0
 
 
@@ -119,6 +121,21 @@ class Database:
         ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
         return len(self.execute(f"{ending} '{database}' AND pid <> pg_backend_pid()"))
 
+    @contextmanager
+    def on_disk(self, disk: Path) -> Iterator[str]:
+        """Give the name of a new database whose tables lie on another disk, mounted there."""
+        name = f"faults_{os.urandom(4).hex()}"
+        if self._as:
+            user = pwd.getpwnam(_UNPRIVILEGED)
+            os.chown(disk, user.pw_uid, user.pw_gid)
+        self.execute(f"CREATE TABLESPACE {name} LOCATION '{disk}'")
+        self.execute(f"CREATE DATABASE {name} TABLESPACE {name}")
+        try:
+            yield name
+        finally:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            self.execute(f"DROP TABLESPACE {name}")
+
     def remove(self) -> None:
         """End it and delete its data."""
         self.stop(at_once=True)
@@ -132,7 +149,7 @@ class Database:
 
     def _initialise(self) -> None:
         if os.geteuid() == 0:
-            user = pwd.getpwnam("nobody")
+            user = pwd.getpwnam(_UNPRIVILEGED)
             os.chown(self._folder, user.pw_uid, user.pw_gid)
             identity = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
             self._as = ("setpriv", *identity)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _COMPANY: Final = 0.002
 """Seconds a commit may wait for webhooks that are expected, and for which they are."""
+_LATELY: Final = 5.0
+"""Seconds for which a failure is held against a queue that was given nothing since."""
 _PATIENCE: Final = 4.5
 """Seconds after which a webhook that is not stored yet is refused; Meta sends it again."""
 
@@ -71,6 +73,7 @@ class GroupCommit:
         self._idle.set()
         self._watch: asyncio.TimerHandle | None = None
         self._failing = False
+        self._failed_at = float("-inf")
         self._answered_at = float("-inf")
         self._expected = 0
         self._company: asyncio.TimerHandle | None = None
@@ -85,6 +88,12 @@ class GroupCommit:
     def full(self) -> bool:
         """Whether a webhook offered now would be refused."""
         return len(self._queue) >= self._capacity
+
+    @property
+    def refusing(self) -> bool:
+        """Whether the last webhooks could not be stored; after a while others may try."""
+        lately = asyncio.get_running_loop().time() - self._failed_at < _LATELY
+        return self._failing and lately
 
     @property
     def committing(self) -> bool:
@@ -186,7 +195,9 @@ class GroupCommit:
 
     def _note_failure(self, error: Exception) -> ConnectorError:
         """Say once that something is wrong, and return it as what the senders are told."""
+        self._failed_at = asyncio.get_running_loop().time()
         if not isinstance(error, ConnectorError):
+            self._failing = True
             _log.error("intake.broken", exc_info=error)
             return LedgerError(f"the ledger failed: {type(error).__name__}")
         if not self._failing:

@@ -49,6 +49,7 @@ async def serve_private(
         revision=revision,
         space=intake.space,
         fullness=lambda: intake.queue.fullness,
+        refusing=lambda: intake.queue.refusing,
         in_place=lambda: intake.place.kept,
     )
 

@@ -36,18 +36,22 @@ class Health:
         revision: str,
         space: DiskSpace,
         fullness: Callable[[], float] = lambda: 0.0,
+        refusing: Callable[[], bool] = lambda: False,
         in_place: Callable[[], bool] = lambda: True,
         clock: Clock | None = None,
     ) -> None:
         """Watch ``ledger``, which should be at ``revision``; ``fullness`` is 0 to 1.
 
-        ``in_place`` says whether the ledger's files are where they were when it was opened.
+        ``refusing`` says whether webhooks can not be stored, though heartbeats may be: a full disk
+        has room in pages that are there already. ``in_place`` says whether the ledger's files are
+        where they were when it was opened.
         """
         self._ledger = ledger
         self._owner = owner
         self._revision = revision
         self._space = space
         self._fullness = fullness
+        self._refusing = refusing
         self._in_place = in_place
         self._clock = clock or SystemClock()
         self._ticked_at = self._clock.boot()
@@ -96,6 +100,8 @@ class Health:
             reasons.append("the ledger's disk has less room than [ledger] min_free")
         if not self._in_place():
             reasons.append("the ledger's files were moved or deleted: stop, put them back, start")
+        if self._refusing():
+            reasons.append("webhooks could not be stored lately")
         if self._fullness() >= _QUEUE_FULL:
             reasons.append("the queue of webhooks is almost full")
         return tuple(reasons)

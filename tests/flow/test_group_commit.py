@@ -111,6 +111,12 @@ async def test_a_failing_ledger_is_told_to_everybody_in_the_group(sqlite_ledger:
     assert len(answers) == 3
     assert all(isinstance(answer, LedgerError) for answer in answers)
     assert "Olá" not in str(answers[0])
+    assert intake.refusing
+
+    await asyncio.to_thread(sqlite_ledger.transact, _rename, "elsewhere", "webhook")
+    assert _offer(intake, text_message(1)) == []
+    await intake.drain()
+    assert not intake.refusing
 
 
 async def test_a_full_queue_takes_nothing(sqlite_ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ import os
 import resource
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -165,17 +166,26 @@ def test_nothing_is_acknowledged_while_sqlite_can_not_take_it(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk() -> Iterator[Path]:
     """Yield a folder on a disk of 16 MiB; left out where one can not be made."""
-    folder = tmp_path / "disk"
-    folder.mkdir(mode=0o700)
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mounting, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no disk of our own here: {getattr(error, 'stderr', error)}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607
+    with tempfile.TemporaryDirectory(prefix="connector-disk-") as folder:
+        mounting = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", folder]
+        try:
+            subprocess.run(mounting, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no disk of our own here: {getattr(error, 'stderr', error)}")
+        yield Path(folder)
+        subprocess.run(["umount", "--lazy", folder], check=True)  # noqa: S607
+
+
+@contextmanager
+def filled_up(disk: Path) -> Iterator[None]:
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    yield
+    filler.unlink()
 
 
 @pytest.mark.campaign
@@ -192,19 +202,17 @@ def test_nothing_is_acknowledged_while_the_disk_is_full(
     text = trial.config.read_text()
     trial.config.write_text(text.replace('min_free = "1MiB"', f'min_free = "{min_free}"'))
 
-    @contextmanager
-    def filled() -> Iterator[None]:
-        filler = small_disk / "filler"
-        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(4096))
-        yield
-        filler.unlink()
-
-    hold_up(trial, url, filled(), record_property, reason=reason)
+    hold_up(trial, url, filled_up(small_disk), record_property, reason=reason)
 
 
 # PostgreSQL
+
+
+def _is_refused(trial: Trial, stored: list[bytes]) -> bool:
+    """Post some webhooks; say whether one was refused, and note those that were not."""
+    posts = post_once(trial, bodies(POSTS, seed=1000 + len(stored)))
+    stored += posts.stored
+    return posts.statuses[503] > 0
 
 
 @pytest.fixture(scope="module")
@@ -308,6 +316,41 @@ def test_nothing_is_acknowledged_while_postgresql_can_not_take_it(
     trial = new_trial(set_up=False, ledger_url=database.url(name, user=name))
 
     hold_up(trial, database.url(name), broken(database, name), record_property, reason=reason)
+
+
+@pytest.mark.campaign
+def test_what_a_full_disk_of_postgresql_can_not_take_is_not_acknowledged(
+    new_trial: NewTrial, database: Database, small_disk: Path, record_property: Record
+) -> None:
+    """Pages that are there already may still take a webhook: some are kept, the others refused."""
+    with database.on_disk(small_disk) as name:
+        url = database.url(name)
+        engine = open_engine(url)
+        migrate.upgrade(engine)
+        engine.dispose()
+        trial = new_trial(set_up=False, ledger_url=url)
+        process = trial.start("--only", "receive")
+        trial.wait_until_ready(process, seconds=60)
+
+        stored: list[bytes] = []
+        with filled_up(small_disk):
+            wait_until(
+                lambda: _is_refused(trial, stored), seconds=60, what="the database has no room left"
+            )
+            posts = post_once(trial, bodies(POSTS, seed=2))
+            said = readiness(trial)
+        again = post_once(trial, bodies(POSTS, seed=2))
+        record_property("measured", f"{dict(posts.statuses)} while full; not ready: {said}")
+
+        assert set(posts.statuses) <= {200, 503}
+        assert posts.statuses[503] > 0
+        assert posts.without_retry_after == 0
+        assert posts.slowest < ANSWERED_WITHIN + LEEWAY
+        assert said == ["webhooks could not be stored lately"]
+        assert again.statuses == {200: POSTS}
+        assert readiness(trial) == []
+        assert process.poll() is None, "the process ended"
+        assert kept(url) >= {*stored, *posts.stored, *again.stored}
 
 
 @pytest.mark.campaign

@@ -24,6 +24,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "the ledger's files were moved or deleted: stop, put them back, start": (
         "os arquivos do banco de dados foram movidos ou apagados: pare, devolva-os e inicie"
     ),
+    "webhooks could not be stored lately": "webhooks não puderam ser gravados ultimamente",
     "the queue of webhooks is almost full": "a fila de webhooks está quase cheia",
     # a destination
     "not configured any more": "não está mais configurado",
