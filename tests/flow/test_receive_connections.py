@@ -275,11 +275,12 @@ async def test_more_connections_than_allowed_are_sent_away(sqlite_ledger: Ledger
 
 
 async def test_slow_connections_hold_up_nobody_else(sqlite_ledger: Ledger) -> None:
+    count = 1000
     async with receiver(sqlite_ledger, limits=PATIENT) as at:
-        slow = [await asyncio.open_connection("127.0.0.1", at.listener.port) for _ in range(200)]
+        slow = [await asyncio.open_connection("127.0.0.1", at.listener.port) for _ in range(count)]
         for _, writer in slow:
             writer.write(_request()[:-1])
-        await until(lambda: at.app.held_bytes == 200 * (len(BODY) - 1))
+        await until(lambda: at.app.held_bytes == count * (len(BODY) - 1))
 
         async with asyncio.timeout(5):
             answers = [await at.post(text_message(number)) for number in range(20)]
