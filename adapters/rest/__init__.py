@@ -50,6 +50,7 @@ from connector.crm import (
 __all__ = ["Rest", "RestSettings"]
 
 _AT_ONCE: Final = 100
+_READ_AT_ONCE: Final = 10
 """Records of one call that asks; each is a request of its own."""
 
 
@@ -94,7 +95,7 @@ class Rest:
         return Limits(
             upsert=sizes,
             find=_AT_ONCE,
-            read=_AT_ONCE,
+            read=_READ_AT_ONCE,
             erase=_AT_ONCE,
             repeatable=self._names(lambda each: each.once == "put"),
             repeatable_for={

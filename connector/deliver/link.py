@@ -45,8 +45,9 @@ class Question:
 class Search:
     """Asks a CRM which of its records contacts may be, so that a refusal midway costs little.
 
-    What was answered before it is kept for ``KEPT``, and less is asked at a time afterwards: where
-    a CRM takes only a few calls between two refusals, each few get somewhere.
+    What was answered before it is kept for ``KEPT``, and less is asked at a time afterwards, down
+    to what one write takes: where a CRM allows a few calls between two refusals, each few get
+    somewhere.
     """
 
     KEPT: Final = 60.0
@@ -55,7 +56,9 @@ class Search:
     def __init__(self, destination: Destination, clock: Clock) -> None:
         self._destination = destination
         self._clock = clock
-        self._size = destination.limits.find
+        self._most = destination.limits.find
+        self._least = min(self._most, destination.limits.upsert[destination.contact.name])
+        self._size = self._most
         self._answers: dict[Question, tuple[float, tuple[str, ...]]] = {}
 
     async def find(self, questions: Sequence[Question]) -> list[tuple[str, ...]]:
@@ -74,9 +77,9 @@ class Search:
                     self._destination.contact, [each.lookup for each in part]
                 )
             except CrmError:
-                self._size = max(1, len(part) // 2)
+                self._size = max(self._least, len(part) // 2)
                 raise
-            self._size = min(2 * self._size, self._destination.limits.find)
+            self._size = min(2 * self._size, self._most)
             now = self._clock.boot()
             self._answers |= {each: (now, ids) for each, ids in zip(part, found, strict=True)}
         return [self._answers[each][1] for each in questions]
@@ -90,6 +93,8 @@ async def match_contacts(
 ) -> Matches:
     """Look for contacts in the CRM by phone; those not mentioned in the answer are new there."""
     matches = Matches()
+    if not people:
+        return matches
     decided = await ledger.read(
         chosen_matches, destination.name, [contact.id for contact, _ in people]
     )

@@ -10,7 +10,7 @@ from connector.deliver.aside import set_aside
 from connector.deliver.caution import Caution
 from connector.deliver.claim import Claim
 from connector.deliver.destination import Destination
-from connector.deliver.link import Matches, Search, associated_records, match_contacts
+from connector.deliver.link import Search, associated_records, match_contacts
 from connector.deliver.plan import rounds
 from connector.deliver.send import Sender
 from connector.deliver.settlement import Item, Settlement, write_settlement
@@ -67,11 +67,7 @@ class Waves:
             for contact_id, row in due.items()
             if contact_id not in linked and row.state != "in_flight"  # else it goes as it went
         ]
-        matches = (
-            await match_contacts(self._ledger, self._destination, self._search, people)
-            if people
-            else Matches()
-        )
+        matches = await match_contacts(self._ledger, self._destination, self._search, people)
         await set_aside(self._ledger, self._destination.name, due, matches, held=self._held)
         followed = await self._unshared(due)
         creates: list[Item] = []
@@ -99,15 +95,31 @@ class Waves:
                 adopted = contact_id not in linked or contact_id in followed
                 updates.append((row, rendered, crm_id, adopted))
         await self._caution.unmark(marked, self._held)
-        changed, unchanged = await self._changed(updates)
-        await self._settle(Settlement(synced=same + unchanged, parked=broken), claim, "contact")
-        for items in (changed, creates):
-            for part in rounds([[item.row] for item in items], at_once=0):
-                rows = {row.id for row in part}
-                await self._send(
-                    [item for item in items if item.row.id in rows], people=claim.contacts
-                )
+        await self._settle(Settlement(synced=same, parked=broken), claim, "contact")
+        await self._send_contacts(creates, claim)
+        await self._update_contacts(updates, claim)
         return await self._links(claim)
+
+    async def _update_contacts(
+        self, updates: Sequence[tuple[Delivery, Rendered, str, bool]], claim: Claim
+    ) -> None:
+        """Read what is there, and write as soon as a call is full: a refusal wastes few reads."""
+        limits = self._destination.limits
+        full = limits.upsert[self._destination.contact.name] * limits.concurrency
+        items: list[Item] = []
+        for start in range(0, len(updates), limits.read):
+            changed, unchanged = await self._changed(updates[start : start + limits.read])
+            await self._settle(Settlement(synced=unchanged), claim, "contact")
+            items += changed
+            if len(items) >= full:
+                await self._send_contacts(items, claim)
+                items = []
+        await self._send_contacts(items, claim)
+
+    async def _send_contacts(self, items: Sequence[Item], claim: Claim) -> None:
+        for part in rounds([[item.row] for item in items], at_once=0):
+            rows = {row.id for row in part}
+            await self._send([item for item in items if item.row.id in rows], people=claim.contacts)
 
     async def _unshared(self, due: Mapping[int, Delivery]) -> set[int]:
         """Return contacts whose record was found just now, and is no other contact's of ours.
@@ -141,12 +153,9 @@ class Waves:
         ]
         ask = [crm_id for (_, _, crm_id, _), names in zip(updates, theirs, strict=True) if names]
         fields = sorted(frozenset[str]().union(*theirs))
-        current: dict[str, Mapping[str, JsonScalar]] = {}
-        size = self._destination.limits.read
-        for start in range(0, len(ask), size):
-            current |= await self._destination.adapter.read(
-                self._destination.contact, ask[start : start + size], fields
-            )
+        current: Mapping[str, Mapping[str, JsonScalar]] = {}
+        if ask:
+            current = await self._destination.adapter.read(self._destination.contact, ask, fields)
         items: list[Item] = []
         unchanged: list[Synced] = []
         for row, rendered, crm_id, adopted in updates:

@@ -143,6 +143,35 @@ def test_a_crm_that_refuses_every_dozen_of_calls_is_asked_for_nobody_again_and_a
     assert state["calls"]["contacts.all"] < 3 * 2 * people
 
 
+def test_a_crm_that_refuses_every_dozen_of_calls_is_read_for_nobody_again_and_again(
+    new_trial: NewTrial,
+) -> None:
+    """What people filled in is read before a contact is written, each by a call of its own."""
+    people = 40
+    trial = new_trial('extends = "rest/sandbox"\n')
+    assert deliver(trial, burst(people, people, base=BASE, seed=9)).perfect
+    trial.crm.order("settings", {"rate_limit": 12}, method="PATCH")
+    (trial.folder / "crm.toml").write_text(
+        """
+        extends = "rest/sandbox"
+        [contact.fields]
+        username = "nobody"
+        """
+    )
+    trial.processes[-1].terminate()
+    trial.processes[-1].wait()
+    trial.wait_until_ready(trial.start())
+
+    trial.command("resync")
+    trial.wait_until_settled(seconds=100)
+
+    assert {each["username"] for each in trial.crm.state()["contacts"]} == {"nobody"}
+    state = trial.crm.state(objects="none")
+    assert state["statuses"]["429"] > 1
+    reads_and_writes = state["calls"]["contacts.one"]
+    assert 2 * people <= reads_and_writes < 5 * 2 * people
+
+
 @pytest.mark.parametrize("mapping", [None, LOOKUP, HEADER], ids=["put", "lookup", "header"])
 def test_writes_of_unknown_outcome_lose_and_double_nothing(
     mapping: str | None, new_trial: NewTrial
