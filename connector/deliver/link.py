@@ -64,11 +64,7 @@ class Search:
     async def find(self, questions: Sequence[Question]) -> list[tuple[str, ...]]:
         """Return the ``crm_id`` of the records that fit each question; raise a ``CrmError``."""
         oldest = self._clock.boot() - self.KEPT
-        self._answers = {
-            each: kept
-            for each in questions
-            if (kept := self._answers.get(each)) is not None and kept[0] >= oldest
-        }
+        self._answers = {each: kept for each, kept in self._answers.items() if kept[0] >= oldest}
         left = [each for each in questions if each not in self._answers]
         while left:
             part, left = left[: self._size], left[self._size :]
@@ -83,6 +79,10 @@ class Search:
             now = self._clock.boot()
             self._answers |= {each: (now, ids) for each, ids in zip(part, found, strict=True)}
         return [self._answers[each][1] for each in questions]
+
+    def forget(self) -> None:
+        """Forget every answer: those who were asked for are written."""
+        self._answers.clear()
 
 
 async def match_contacts(

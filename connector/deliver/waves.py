@@ -98,6 +98,7 @@ class Waves:
         await self._settle(Settlement(synced=same, parked=broken), claim, "contact")
         await self._send_contacts(creates, claim)
         await self._update_contacts(updates, claim)
+        self._search.forget()
         return await self._links(claim)
 
     async def _update_contacts(
